@@ -1,0 +1,73 @@
+"""What policy says, as pure functions: routing, authority, pace, batches.
+
+Nothing here reads a clock, a row or a setting. Callers hand in the facts;
+`services` writes down what comes out.
+"""
+
+from reviews.policy.authority import (
+    Case,
+    Grant,
+    Parties,
+    Permission,
+    may_approve,
+    may_decide,
+)
+from reviews.policy.batch import BatchItem, BatchLimits, batch_block_reason
+from reviews.policy.pace import batch_dwell, minimum_dwell, undo_window
+from reviews.policy.routing import (
+    HAND_SET_LONGEST,
+    LEVEL_FLOOR,
+    NO_GUARANTEE,
+    ROUTINE,
+    TABLE,
+    Drift,
+    Facts,
+    Floor,
+    Limits,
+    Override,
+    Plan,
+    Routing,
+    Rules,
+    chip,
+    loosest_allowed,
+    money,
+    route,
+    standing,
+    strictest,
+    usable,
+)
+
+__all__ = [
+    "HAND_SET_LONGEST",
+    "LEVEL_FLOOR",
+    "NO_GUARANTEE",
+    "ROUTINE",
+    "TABLE",
+    "BatchItem",
+    "BatchLimits",
+    "Case",
+    "Drift",
+    "Facts",
+    "Floor",
+    "Grant",
+    "Limits",
+    "Override",
+    "Parties",
+    "Permission",
+    "Plan",
+    "Routing",
+    "Rules",
+    "batch_block_reason",
+    "batch_dwell",
+    "chip",
+    "loosest_allowed",
+    "may_approve",
+    "may_decide",
+    "minimum_dwell",
+    "money",
+    "route",
+    "standing",
+    "strictest",
+    "undo_window",
+    "usable",
+]
