@@ -1,0 +1,1 @@
+"""Proposes to the desk, and carries out what the desk let through."""

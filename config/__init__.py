@@ -1,0 +1,1 @@
+"""Settings, processes and roles of one installation; the only place that knows all three apps."""

@@ -1,0 +1,361 @@
+"""Every setting of an installation: one class, one place, read once at start.
+
+The variable is the field's alias; the text is its documentation (docs/deploy.md is tested against it).
+A wrong or missing value ends the process with a sentence that says what, where and what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from config.profiles import ProfileName
+
+ROOT = Path(__file__).resolve().parent.parent
+ROLES = ("owner", "web", "router", "agent", "executor", "sequencer", "auditor")
+RoleName = Literal["owner", "web", "router", "agent", "executor", "sequencer", "auditor", "superuser"]
+BROKER_USERS = {"executor": "executor", "router": "router", "agent": "agent"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class BadSettings(SystemExit):
+    """Ends the process with exit code 2 after its text has been printed: no traceback."""
+
+    def __init__(self, text: str) -> None:
+        sys.stderr.write(text.rstrip() + "\n")
+        super().__init__(2)
+
+
+class Env(BaseSettings):
+    """The settings. Names without a prefix are the ones every host already knows."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, populate_by_name=False)
+
+    database_url: str = Field(
+        alias="DATABASE_URL",
+        description="postgresql://host:port/name of the PostgreSQL (15 or newer) that holds the truth. "
+        "Login and password follow from the role; if the URL carries them, they are used as they are.",
+        repr=False,
+    )
+    redis_url: str | None = Field(
+        None,
+        alias="REDIS_URL",
+        description="redis://host:port/0 or rediss:// of the Redis 7 or Valkey 8 (or newer) doorbell. "
+        "Needed by keeper, executors and agent workers only. User and password follow from the role; "
+        "if the URL carries them, they are used as they are.",
+        repr=False,
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        alias="PUBLIC_URL",
+        description="The address people open. https switches on secure cookies and HSTS; "
+        "plain http is accepted for a loopback host only.",
+    )
+    role: RoleName = Field(
+        "auditor",
+        alias="ASSENTRY_ROLE",
+        description="The database login of this process: owner, web, router, agent, executor, sequencer or auditor. "
+        "manage.py, gunicorn and the Celery apps set it themselves.",
+    )
+    role_prefix: str = Field(
+        "assentry_",
+        alias="ASSENTRY_ROLE_PREFIX",
+        description="Put before each role to make its login name, so that two installations can share a server.",
+    )
+    state: Path = Field(
+        Path(".assentry"),
+        alias="ASSENTRY_STATE",
+        description="Folder for what a running installation keeps outside the database.",
+    )
+    secrets: Path | None = Field(
+        None,
+        alias="ASSENTRY_SECRETS",
+        description="Folder with one password file per role, mode 0600. Default: secrets under ASSENTRY_STATE.",
+    )
+    db_password: str | None = Field(
+        None,
+        alias="ASSENTRY_DB_PASSWORD",
+        description="The password of this process's own login, instead of a file.",
+        repr=False,
+    )
+    sample_data: Path = Field(
+        Path("../shared/data"),
+        alias="ASSENTRY_SAMPLE_DATA",
+        description="Folder with sample data, for tests, bench and the journey.",
+    )
+    profile: ProfileName = Field(
+        "normal",
+        alias="ASSENTRY_PROFILE",
+        description="Timing profile: normal, journey or test. The last two shorten undo windows and dwell times; "
+        "the log records that they are in force.",
+    )
+    one_role: bool = Field(
+        False,
+        alias="ASSENTRY_ONE_ROLE",
+        description="One login for everything, for a laptop with a server where roles cannot be made. "
+        "Decisions can then be forged in anybody's name.",
+    )
+    secret_key: str | None = Field(
+        None,
+        alias="ASSENTRY_SECRET_KEY",
+        description="Signs sessions and tokens, 50 characters or more. Default: the file django in the secrets folder.",
+        repr=False,
+    )
+    debug: bool = Field(False, alias="ASSENTRY_DEBUG", description="Django's debug pages. Never in production.")
+    allowed_hosts: Names = Field(
+        (),
+        alias="ASSENTRY_ALLOWED_HOSTS",
+        description="Comma-separated host names to answer to, besides the one in PUBLIC_URL.",
+    )
+    proxy_count: int = Field(
+        0,
+        ge=0,
+        le=5,
+        alias="ASSENTRY_PROXY_COUNT",
+        description="How many reverse proxies stand in front and append to X-Forwarded-For.",
+    )
+    mail_url: str = Field(
+        "outbox:",
+        alias="ASSENTRY_MAIL_URL",
+        description="smtp://user:password@host:port or smtps://; the default outbox: writes mail to files under ASSENTRY_STATE.",
+        repr=False,
+    )
+    mail_from: str = Field(
+        "assentry@localhost", alias="ASSENTRY_MAIL_FROM", description="Sender of the mail that the desk sends."
+    )
+    log_origin: str = Field(
+        "assentry.local/log",
+        alias="ASSENTRY_LOG_ORIGIN",
+        description="Name of the audit log in its checkpoints: host/path without a scheme, unique, never reused.",
+    )
+    log_key: Path | None = Field(
+        None,
+        alias="ASSENTRY_LOG_KEY",
+        description="File with the Ed25519 private key of the log; the sequencer alone may read it.",
+    )
+    anchor_dir: Path | None = Field(
+        None,
+        alias="ASSENTRY_ANCHOR_DIR",
+        description="Publication folder of checkpoints and tiles. Default: anchor under ASSENTRY_STATE; "
+        "in production a volume that outlives the database.",
+    )
+    agent_modules: Names = Field(
+        (),
+        alias="ASSENTRY_AGENT_MODULES",
+        description="Comma-separated Python modules with your agents and action types, besides the shipped ones.",
+    )
+    ledger: Path | None = Field(
+        None,
+        alias="ASSENTRY_LEDGER",
+        description="SQLite file in which the replay agent's effects take place. Default: ledger.sqlite under ASSENTRY_STATE.",
+    )
+    inbox: Path | None = Field(
+        None, alias="ASSENTRY_INBOX", description="Maildir that the inbox agent reads. Default: none."
+    )
+    shared_secrets: bool = Field(
+        False,
+        alias="ASSENTRY_SHARED_SECRETS",
+        description="Say at start that other roles' secrets are readable instead of refusing to start. Set by make demo only.",
+    )
+
+    @field_validator("allowed_hosts", "agent_modules", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
+            raise ValueError("expected postgresql://host:port/name")
+        return _with_port(value, "postgresql://host:port/name")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if urlsplit(value).scheme not in {"redis", "rediss"}:
+            raise ValueError("expected redis://host:port/0 or rediss://host:port/0")
+        return _with_port(value, "redis://host:port/0")
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        parts = urlsplit(_with_port(value, "https://host"))
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("expected https://host, or http:// on a loopback address")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("plain http is for 127.0.0.1 and localhost only; put TLS in front and use https://")
+        return value.rstrip("/")
+
+    @field_validator("role_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", value):
+            raise ValueError("expected lower-case letters, digits and _, starting with a letter, 31 at most")
+        return value
+
+    @field_validator("log_origin")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*(/[A-Za-z0-9._~-]+)*", value):
+            raise ValueError("expected host/path without a scheme, such as desk.example.org/log")
+        return value
+
+    @field_validator("mail_url")
+    @classmethod
+    def _mail(cls, value: str) -> str:
+        if urlsplit(value).scheme not in {"outbox", "smtp", "smtps"}:
+            raise ValueError("expected outbox:, smtp://host:port or smtps://host:port")
+        return value
+
+    @model_validator(mode="after")
+    def _debug_is_local(self) -> Env:
+        if self.debug and urlsplit(self.public_url).hostname not in LOOPBACK:
+            raise ValueError("ASSENTRY_DEBUG=true shows settings to whoever causes an error; only with a loopback PUBLIC_URL")
+        return self
+
+    # Derived paths and names; relative paths count from the project's folder, not from where one stands.
+
+    @property
+    def state_dir(self) -> Path:
+        return ROOT / self.state
+
+    @property
+    def secrets_dir(self) -> Path:
+        return ROOT / self.secrets if self.secrets else self.state_dir / "secrets"
+
+    @property
+    def outbox_dir(self) -> Path:
+        return self.state_dir / "outbox"
+
+    def below_state(self, value: Path | None, default: str) -> Path:
+        return ROOT / value if value else self.state_dir / default
+
+    def login(self, role: str | None = None) -> str:
+        """The login name in PostgreSQL of a role, by default of this process."""
+        name = role or self.role
+        return self.role_prefix + ("agent_main" if name == "agent" else name)
+
+    def secret(self, name: str) -> str | None:
+        """A secret from its file, or None where there is no such file or this user may not read it."""
+        try:
+            return (self.secrets_dir / name).read_text(encoding="utf-8").strip() or None
+        except OSError:
+            return None
+
+
+def _with_port(value: str, form: str) -> str:
+    try:
+        urlsplit(value).port
+    except ValueError:
+        raise ValueError(f"the port is not a number between 1 and 65535; expected {form}") from None
+    return value
+
+
+def demo_values(state: Path) -> dict[str, str]:
+    """What a `make demo` of this folder wrote for commands typed beside it; nothing where there is none."""
+    try:
+        lines = (state / "demo.env").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def load(environ: dict[str, str] | None = None) -> Env:
+    """The settings of this process: its environment first, then what a demo left in ASSENTRY_STATE."""
+    given = dict(os.environ if environ is None else environ)
+    state = ROOT / given.get("ASSENTRY_STATE", ".assentry")
+    values = demo_values(state) | given
+    try:
+        return Env.model_validate(_by_alias(values))
+    except ValidationError as error:
+        raise BadSettings(explain(error)) from None
+
+
+def _by_alias(values: dict[str, str]) -> dict[str, str]:
+    wanted = {str(field.alias) for field in Env.model_fields.values()}
+    return {name: value for name, value in values.items() if name in wanted and value != ""}
+
+
+def explain(error: ValidationError) -> str:
+    """The errors as sentences: which variable, what is wrong with it, what to do."""
+    lines = ["Assentry cannot start: its settings are not right."]
+    for item in error.errors(include_url=False, include_context=False):
+        lines.append(f"  {_sentence(item)}")
+    lines.append("Every setting is described in docs/deploy.md; `make demo` needs none of them.")
+    return "\n".join(lines)
+
+
+def _sentence(item: Any) -> str:
+    name = str(item["loc"][0]) if item["loc"] else "settings"
+    if item["type"] == "missing":
+        return f"{name} is not set. Start `make demo`, or set it: {_description(name)}"
+    return f"{name}: {item['msg'].removeprefix('Value error, ')}. It means: {_description(name)}"
+
+
+def _description(name: str) -> str:
+    for field in Env.model_fields.values():
+        if field.alias == name:
+            return field.description or ""
+    return "the settings as a whole."
+
+
+def database_parts(url: str) -> dict[str, str]:
+    """Host, port, name, and login and password where the URL carries them, percent-decoded."""
+    parts = urlsplit(url)
+    return {
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+    }
+
+
+def database_login(env: Env) -> dict[str, str]:
+    """The connection of this process: the URL's own login if it carries one, else that of its role."""
+    parts = database_parts(env.database_url)
+    if parts["USER"]:
+        return parts
+    password = env.db_password or env.secret(env.role) or ""
+    return parts | {"USER": env.login(), "PASSWORD": password}
+
+
+def broker_url(env: Env, user: str) -> str:
+    """The broker as one of its users (executor, router, agent); a readable refusal where it is not set."""
+    if env.redis_url is None:
+        raise BadSettings(explain_missing("REDIS_URL"))
+    parts = urlsplit(env.redis_url)
+    if parts.username or parts.password:
+        return env.redis_url
+    password = env.secret(f"redis-{user}")
+    login = f"{user}:{quote(password, safe='')}@" if password else ""
+    return parts._replace(netloc=login + parts.netloc).geturl()
+
+
+def explain_missing(name: str) -> str:
+    return f"Assentry cannot start: {name} is not set. It means: {_description(name)}"
+
+
+def django_key(env: Env) -> str:
+    """Django's signing key. Only the web process signs anything that outlives it; the others make one up."""
+    key = env.secret_key or env.secret("django")
+    if key and len(key) < 50:
+        raise BadSettings("Assentry cannot start: ASSENTRY_SECRET_KEY is shorter than 50 characters.")
+    if key is None and env.role == "web":
+        raise BadSettings(explain_missing("ASSENTRY_SECRET_KEY"))
+    return key or token_urlsafe(50)

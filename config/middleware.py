@@ -1,0 +1,64 @@
+"""What every response carries and every session obeys."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponseBase
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+STARTED = "signed_in_at"
+TOUCHED = "seen_at"
+TOUCH_EVERY = 60
+
+
+def request_id(get_response: GetResponse) -> GetResponse:
+    """Gives each request an id that its audit events carry, and returns it to the caller."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-ID", "")
+        request.id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())  # type: ignore[attr-defined]
+        response = get_response(request)
+        response["X-Request-ID"] = request.id  # type: ignore[attr-defined]
+        return response
+
+    return middleware
+
+
+def content_security_policy(get_response: GetResponse) -> GetResponse:
+    """Sends the one policy of SECURE_CSP; there is no way for a view to loosen it."""
+    policy = "; ".join(f"{name} {' '.join(values)}" for name, values in settings.SECURE_CSP.items())
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response["Content-Security-Policy"] = policy
+        return response
+
+    return middleware
+
+
+def session_age(get_response: GetResponse) -> GetResponse:
+    """Ends a session 12 hours after sign-in; within that, 30 idle minutes end it (SESSION_COOKIE_AGE)."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            _age(request)
+        return get_response(request)
+
+    return middleware
+
+
+def _age(request: HttpRequest) -> None:
+    now = int(time.time())
+    started = request.session.setdefault(STARTED, now)
+    if now - started > settings.SESSION_ABSOLUTE_AGE:
+        logout(request)
+    elif now - request.session.get(TOUCHED, 0) > TOUCH_EVERY:
+        # Saving renews the idle limit; once a minute, so that polling pages do not write each time.
+        request.session[TOUCHED] = now

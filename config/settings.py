@@ -1,0 +1,204 @@
+"""Django's settings, made from config/env.py and nothing else."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from config import env as _env
+from config import mail as _mail
+from config.profiles import PROFILES
+
+ENV = _env.load()
+
+BASE_DIR = _env.ROOT
+DEBUG = ENV.debug
+SECRET_KEY = _env.django_key(ENV)
+PUBLIC_URL = ENV.public_url
+_public = urlsplit(PUBLIC_URL)
+_https = _public.scheme == "https"
+ALLOWED_HOSTS = sorted({_public.hostname or "", *ENV.allowed_hosts, *(() if _https else ("127.0.0.1", "localhost", "[::1]"))})
+
+# What the apps read; none of them reads the environment.
+DATABASE_ROLE = ENV.role
+ROLE_PREFIX = ENV.role_prefix
+ONE_ROLE = ENV.one_role
+PROFILE = ENV.profile
+TIMINGS = PROFILES[ENV.profile]
+LOG_ORIGIN = ENV.log_origin
+LOG_KEY = ENV.below_state(ENV.log_key, "secrets/log.key")
+ANCHOR_DIR = ENV.below_state(ENV.anchor_dir, "anchor")
+SHIPPED_AGENT_MODULES: tuple[str, ...] = ("agents.shipped",)
+AGENT_MODULES = (*SHIPPED_AGENT_MODULES, *ENV.agent_modules)
+LEDGER = ENV.below_state(ENV.ledger, "ledger.sqlite")
+INBOX = _env.ROOT / ENV.inbox if ENV.inbox else None
+SAMPLE_DATA = _env.ROOT / ENV.sample_data
+STATE_DIR = ENV.state_dir
+OUTBOX_DIR = ENV.outbox_dir
+SHARED_SECRETS = ENV.shared_secrets
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "template_partials",
+    "axes",
+    "audit",
+    "reviews",
+    "agents",
+    "config",
+]
+
+MIDDLEWARE = [
+    "config.middleware.request_id",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.content_security_policy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.session_age",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.installation",
+            ],
+        },
+    }
+]
+
+# The database. Timeouts bound what one request may hold; health checks because connections are kept.
+_LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+_MIGRATION_LIMITS = "-c lock_timeout=30s"
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        **_env.database_login(ENV),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 3,
+            "application_name": f"assentry-{ENV.role}",
+            "options": _MIGRATION_LIMITS if ENV.role == "owner" else _LIMITS,
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Sign-in. Sessions end after 30 idle minutes, and after 12 hours in any case (config.middleware).
+AUTH_USER_MODEL = "reviews.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/sign-in/"
+SESSION_COOKIE_AGE = 30 * 60
+SESSION_SAVE_EVERY_REQUEST = False
+SESSION_ABSOLUTE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = "__Host-session" if _https else "assentry-session"
+CSRF_USE_SESSIONS = True
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_RESET_ON_SUCCESS = True
+AXES_IPWARE_PROXY_COUNT = ENV.proxy_count
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# The browser. One constant policy; Django 6 reads the same name, then the middleware can go.
+SECURE_CSP = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "form-action": ["'self'"],
+    "base-uri": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SECURE_SSL_REDIRECT = _https
+SECURE_HSTS_SECONDS = 63_072_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https and ENV.proxy_count else None
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if _https else []
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [path for path in (BASE_DIR / "static",) if path.is_dir()]
+STATIC_ROOT = ENV.state_dir / "static"
+# Served from the apps' folders: nothing to collect, and whitenoise keeps the list in memory.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
+
+EMAIL_BACKEND, _mail_options = _mail.backend(ENV.mail_url)
+EMAIL_HOST = _mail_options.host
+EMAIL_PORT = _mail_options.port
+EMAIL_HOST_USER = _mail_options.user
+EMAIL_HOST_PASSWORD = _mail_options.password
+EMAIL_USE_SSL = _mail_options.ssl
+EMAIL_TIMEOUT = 10
+EMAIL_FILE_PATH = str(OUTBOX_DIR)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.mail_from
+
+# Web never talks to Redis, so its cache is its own memory; nothing that must be true lives there.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "config.logs.Line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "axes": {"level": "WARNING"},
+    },
+}

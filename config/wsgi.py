@@ -1,0 +1,12 @@
+"""What gunicorn serves, always under the login `web`."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["ASSENTRY_ROLE"] = os.environ.get("ASSENTRY_ROLE") or "web"
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.core.wsgi import get_wsgi_application  # noqa: E402  the login must be set before
+
+application = get_wsgi_application()

@@ -1,0 +1,38 @@
+#!/usr/bin/env python
+"""Runs a command under the database login that the command needs, and no other."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+LOGINS = {
+    "migrate": "owner",
+    "provision": "owner",
+    "keeper": "router",
+    "drain": "executor",
+    "sequencer": "sequencer",
+    "log_reopen": "sequencer",
+    "sync_registry": "web",
+    "seed": "web",
+    "propose": "web",
+    "after_restore": "web",
+    "createsuperuser": "web",
+    "changepassword": "web",
+    "clearsessions": "web",
+    "runserver": "web",
+}
+
+
+def main() -> None:
+    """Everything that is not listed, `shell` included, runs as auditor: it can read and change nothing."""
+    command = sys.argv[1] if len(sys.argv) > 1 else "help"
+    os.environ.setdefault("ASSENTRY_ROLE", LOGINS.get(command, "auditor"))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from django.core.management import execute_from_command_line  # noqa: PLC0415  the login must be set before
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
