@@ -129,8 +129,10 @@ def _neighbours() -> Iterator[tuple[Cell, Cell]]:
 def _refuse_upside_down(table: Mapping[Cell, Outcome]) -> None:
     for better, worse in _neighbours():
         if table[worse].rank < table[better].rank:
+            bad, good = "/".join(worse), "/".join(better)
             raise ValueError(
-                f"{'/'.join(worse)} would be treated more loosely than {'/'.join(better)}"
+                f"{bad} would be treated more loosely than {good}: "
+                f"override {bad} too, or raise the type's minimum instead"
             )
 
 
