@@ -159,16 +159,14 @@ def test_batch_limits_come_from_the_type() -> None:
     assert policy.batch_limit(Verdict.APPROVE, Risk.HIGH) == 0
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
-    max_leaves=8,
-)
+scalars = st.none() | st.booleans() | st.integers(-1, 1001) | st.sampled_from(["", "review", SOON])
+values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.sampled_from("ab"), scalars)
+fields = st.dictionaries(st.sampled_from([*TypePolicy.model_fields, "surprise"]), values, max_size=3)
 
 
-@given(st.dictionaries(st.sampled_from(["types", "x"]), json_values))
-def test_any_json_is_either_a_policy_or_refused_as_one(value: dict[str, Any]) -> None:
+@given(st.dictionaries(st.sampled_from(["refund.issue", "Bad Name"]), fields, max_size=2))
+def test_any_json_is_either_a_policy_or_refused_as_one(types: dict[str, Any]) -> None:
     try:
-        assert parse(value).canonical()
+        assert parse({"types": types}).canonical()
     except InvalidPayload as refusal:
         assert refusal.errors
