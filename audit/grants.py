@@ -1,0 +1,71 @@
+"""Who may do what in schema `audit`. Pure data; `manage.py provision` and the start-up check read it.
+
+No line gives anybody UPDATE, DELETE or TRUNCATE of events: there is nobody who may.
+"""
+
+from typing import NamedTuple
+
+
+class Grant(NamedTuple):
+    """`roles`: short names, space separated. `object`: a schema, table, view or function signature."""
+
+    roles: str
+    object: str
+    privileges: str
+
+
+EVERYBODY = "web router agent executor sequencer auditor"
+WRITERS = "web router agent executor"
+
+GRANTS: list[Grant] = [
+    Grant(EVERYBODY, "SCHEMA audit", "USAGE"),
+    # Who am I: triggers and services of all apps ask it.
+    Grant(EVERYBODY, "audit.role()", "EXECUTE"),
+    Grant(EVERYBODY, "audit.is_role(text[])", "EXECUTE"),
+    Grant(EVERYBODY, "audit.b64(bytea)", "EXECUTE"),
+    Grant(EVERYBODY, "audit.attests(text,bigint,bytea,text,text,bigint)", "EXECUTE"),
+    Grant(EVERYBODY, "audit.has_event(uuid,text,text)", "EXECUTE"),
+    Grant(EVERYBODY, "audit.committed(uuid,text)", "EXECUTE"),
+    Grant(EVERYBODY, "audit.attests_erasure(uuid,text)", "EXECUTE"),
+    Grant(EVERYBODY, "audit.tip(text)", "EXECUTE"),
+    Grant(EVERYBODY, "audit.health()", "EXECUTE"),
+    # Writers give one column; agents and executors cannot read back even their own events.
+    Grant(WRITERS, "audit.event", "INSERT(leaf)"),
+    Grant(WRITERS, "audit.content", "INSERT"),
+    # web reads through a view that hides open canaries and draws.
+    Grant("web", "audit.event_web", "SELECT"),
+    Grant("web", "audit.content", "SELECT"),
+    Grant("web", "audit.leaf", "SELECT"),
+    Grant("web", "audit.head", "SELECT"),
+    Grant("web", "audit.checkpoint", "SELECT"),
+    Grant("web", "audit.job", "SELECT INSERT"),
+    Grant("web", "audit.erase(uuid,text)", "EXECUTE"),
+    # The keeper watches, reconciles and carries out jobs.
+    Grant("router", "audit.event", "SELECT"),
+    Grant("router", "audit.event_web", "SELECT"),
+    Grant("router", "audit.event_name", "SELECT"),
+    Grant("router", "audit.pending", "SELECT"),
+    Grant("router", "audit.leaf", "SELECT"),
+    Grant("router", "audit.head", "SELECT"),
+    Grant("router", "audit.checkpoint", "SELECT"),
+    Grant("router", "audit.content", "SELECT"),
+    Grant("router", "audit.job", "SELECT UPDATE"),
+    # The sequencer alone gives places in the tree and signs.
+    Grant("sequencer", "audit.event", "SELECT INSERT(leaf)"),
+    Grant("sequencer", "audit.event_name", "SELECT"),
+    Grant("sequencer", "audit.pending", "SELECT DELETE"),
+    Grant("sequencer", "audit.leaf", "SELECT INSERT"),
+    Grant("sequencer", "audit.head", "SELECT UPDATE"),
+    Grant("sequencer", "audit.checkpoint", "SELECT INSERT UPDATE(signature)"),
+    # The auditor reads everything.
+    Grant("auditor", "audit.event", "SELECT"),
+    Grant("auditor", "audit.event_web", "SELECT"),
+    Grant("auditor", "audit.event_name", "SELECT"),
+    Grant("auditor", "audit.pending", "SELECT"),
+    Grant("auditor", "audit.leaf", "SELECT"),
+    Grant("auditor", "audit.head", "SELECT"),
+    Grant("auditor", "audit.checkpoint", "SELECT"),
+    Grant("auditor", "audit.content", "SELECT"),
+    Grant("auditor", "audit.job", "SELECT"),
+    Grant("auditor", "audit.login", "SELECT"),
+]

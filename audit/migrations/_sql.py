@@ -1,0 +1,12 @@
+"""Reads the frozen SQL files of `audit/sql/`. A file that has shipped never changes."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+FOLDER = Path(__file__).parent.parent / "sql"
+
+
+def run(name: str) -> migrations.RunSQL:
+    """The file as one script; there is no way back, as the record is never unmade."""
+    return migrations.RunSQL((FOLDER / f"{name}.sql").read_text(encoding="utf-8"))

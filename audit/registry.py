@@ -1,0 +1,66 @@
+"""What the other apps tell the record about themselves: their rows, their texts, and how to erase these.
+
+Each app registers in its `AppConfig.ready`. Functions run inside the caller's transaction (READ ONLY and
+REPEATABLE READ for exports) under the login `router` or `auditor`.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+Line = dict[str, Any]
+Projection = Callable[[Collection[str] | None], Iterator[Line]]
+"""Business rows as the verifier compares them, for all cases or for the given ones. See docs/audit-log.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A committed text that lies outside `audit.content`: sha256(salt + body) is what the event committed to."""
+
+    event: UUID
+    field: str
+    salt: bytes
+    body: bytes
+
+
+Texts = Callable[[Collection[str] | None], Iterator[Text]]
+Eraser = Callable[[UUID, str], bool]
+"""Deletes body and salt of (event, field) if this app holds them; True if it did."""
+Guard = Callable[[str], str]
+"""Why nothing of this case may be erased now ("the action is still open"), or an empty string."""
+
+_projections: dict[str, Projection] = {}
+_texts: dict[str, Texts] = {}
+_erasers: dict[str, Eraser] = {}
+_guards: dict[str, Guard] = {}
+
+
+def register_projection(name: str, lines: Projection) -> None:
+    _projections[name] = lines
+
+
+def register_texts(name: str, texts: Texts) -> None:
+    _texts[name] = texts
+
+
+def register_eraser(name: str, eraser: Eraser, guard: Guard | None = None) -> None:
+    _erasers[name] = eraser
+    if guard is not None:
+        _guards[name] = guard
+
+
+def projections() -> dict[str, Projection]:
+    return dict(_projections)
+
+
+def texts() -> dict[str, Texts]:
+    return dict(_texts)
+
+
+def erasers() -> dict[str, Eraser]:
+    return dict(_erasers)
+
+
+def guards() -> dict[str, Guard]:
+    return dict(_guards)
