@@ -1,0 +1,58 @@
+"""The main navigation: one table, so that a page is named in one place and hidden in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.urls import NoReverseMatch, reverse
+
+from reviews.models import User
+
+
+class Page(NamedTuple):
+    """An entry, the URL names that may serve it, and who is shown it. The page itself decides again."""
+
+    label: str
+    names: tuple[str, ...]
+    shown: Callable[[User], bool]
+
+
+class Entry(NamedTuple):
+    label: str
+    url: str
+    here: bool
+
+
+def _anyone(user: User) -> bool:
+    return True
+
+
+def _staff(user: User) -> bool:
+    return user.is_staff
+
+
+PAGES = (
+    Page("Queue", ("queue",), _anyone),
+    Page("Runs", ("agents:runs", "runs"), _anyone),
+    Page("Import", ("agents:import", "import"), _anyone),
+    Page("Outbox", ("outbox",), _staff),
+    Page("Insights", ("stats",), _anyone),
+    Page("Integrity", ("audit:integrity", "integrity"), _anyone),
+    Page("Admin", ("admin:index",), _staff),
+)
+
+
+def entries(user: User, path: str) -> list[Entry]:
+    """What to show this person, with the entry that `path` lies under marked."""
+    found = [(page.label, _first(page.names)) for page in PAGES if page.shown(user)]
+    return [Entry(label, url, path.startswith(url)) for label, url in found if url]
+
+
+def _first(names: tuple[str, ...]) -> str:
+    for name in names:
+        try:
+            return reverse(name)
+        except NoReverseMatch:
+            continue
+    return ""

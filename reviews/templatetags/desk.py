@@ -1,0 +1,204 @@
+"""What templates need beyond Django: icons, badges, times, and the box around foreign text."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from reviews.models import Stop, User
+from reviews.navigation import entries
+from reviews.visible import visible as as_visible
+
+register = template.Library()
+THEMES = ("system", "light", "dark")
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """A symbol of static/icons.svg; decoration unless it is given a label."""
+    said = format_html(' role="img" aria-label="{}"', label) if label else mark_safe(' aria-hidden="true"')
+    return format_html('<svg class="icon"{}><use href="{}#{}"/></svg>', said, static("icons.svg"), name)
+
+
+@register.simple_tag
+def risk(value: str) -> SafeString:
+    """A risk as shape and word, so that colour is never the only sign."""
+    return format_html('<span class="badge risk risk-{}">{}{}</span>', value, icon(f"risk-{value}"), value)
+
+
+TONES = {
+    "approved": "good", "succeeded": "good", "rejected": "bad", "failed": "bad",
+    "in_doubt": "warn", "pending": "note", "executing": "note", "expired": "warn",
+}  # fmt: skip
+
+
+@register.simple_tag
+def state(value: str) -> SafeString:
+    """A state as a badge; other words get the quiet tone."""
+    tone = TONES.get(value, "quiet")
+    return format_html('<span class="badge badge-{}">{}</span>', tone, value.replace("_", " "))
+
+
+_ESCAPE = re.compile(r"(\[U\+[0-9A-F]{4,6}\])")
+
+
+@register.filter
+def visible(value: object) -> SafeString:
+    """Text with its hidden and direction-changing characters spelled out, each in a mark of its own."""
+    parts = _ESCAPE.split(as_visible(str(value)))
+    return mark_safe("".join(_piece(text, mark=i % 2 == 1) for i, text in enumerate(parts)))
+
+
+def _piece(text: str, *, mark: bool) -> str:
+    return format_html('<span class="escape">{}</span>', text) if mark else conditional_escape(text)
+
+
+@register.filter
+def visible_text(value: object) -> str:
+    """The same without marks: for attributes and form fields."""
+    return as_visible(str(value))
+
+
+@register.filter
+def span(value: float | timedelta | None) -> str:
+    """Seconds in the one or two units that matter: 42 s, 7 min, 3 h 20 min, 2 d 4 h."""
+    if value is None:
+        return ""
+    seconds = int(value.total_seconds() if isinstance(value, timedelta) else value)
+    if seconds < 60:
+        return f"{max(seconds, 0)} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 60:
+        return f"{minutes} min"
+    if hours < 24:
+        return f"{hours} h {minutes % 60} min" if hours < 10 and minutes % 60 else f"{hours} h"
+    return f"{days} d {hours % 24} h" if days < 10 and hours % 24 else f"{days} d"
+
+
+@register.filter
+def since(value: datetime | None) -> str:
+    """How long ago, in words."""
+    return "" if value is None else str(span(timezone.now() - value))
+
+
+@register.filter
+def until(value: datetime | None) -> str:
+    """How long from now, in words; `now` when it has passed."""
+    if value is None:
+        return ""
+    left = value - timezone.now()
+    return str(span(left)) if left > timedelta(0) else "now"
+
+
+@register.filter
+def clock(value: datetime | None) -> str:
+    """Hour and minute today, otherwise with its date."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    same_day = local.date() == timezone.localtime().date()
+    return local.strftime("%H:%M" if same_day else "%-d %b %Y %H:%M")
+
+
+@register.filter
+def when(value: datetime | None) -> SafeString | str:
+    """A <time> element: short to read, exact to a machine and on hover."""
+    if value is None:
+        return ""
+    exact = value.isoformat(timespec="milliseconds")
+    return format_html('<time datetime="{}" title="{}">{}</time>', exact, exact, clock(value))
+
+
+@register.filter
+def hexadecimal(value: bytes | memoryview) -> str:
+    return bytes(value).hex()
+
+
+@register.tag
+def untrusted(parser: template.base.Parser, token: template.base.Token) -> template.Node:
+    """{% untrusted "Conversation" %}…{% enduntrusted %}: a frame that nothing inside can imitate or act in."""
+    words = token.split_contents()[1:]
+    label = parser.compile_filter(words[0]) if words else parser.compile_filter('"Untrusted content"')
+    body = parser.parse(("enduntrusted",))
+    parser.delete_first_token()
+    return _Untrusted(label, body)
+
+
+class _Untrusted(template.Node):
+    def __init__(self, label: template.base.FilterExpression, body: template.NodeList) -> None:
+        self.label, self.nodelist = label, body
+
+    def render(self, context: template.Context) -> SafeString:
+        # hx-disable keeps htmx from reading attributes that text might smuggle in; htmx 4 renames it, here only.
+        return format_html(
+            '<div class="untrusted" hx-disable><div class="untrusted-label">{}{}</div>{}</div>',
+            icon("warn"),
+            self.label.resolve(context),
+            self.nodelist.render(context),
+        )
+
+
+def _user(context: template.Context) -> User | None:
+    user = getattr(context.get("request"), "user", None)
+    return user if user is not None and user.is_authenticated else None
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: template.Context) -> str:
+    user = _user(context)
+    return user.theme if user and user.theme in THEMES else "system"
+
+
+@register.simple_tag(takes_context=True)
+def character_keys(context: template.Context) -> str:
+    user = _user(context)
+    return "off" if user and not user.character_keys else "on"
+
+
+@register.inclusion_tag("reviews/partials/navigation.html", takes_context=True)
+def navigation(context: template.Context) -> dict[str, Any]:
+    """The pages this person may open; those that an installation lacks are left out."""
+    request, user = context.get("request"), _user(context)
+    return {"entries": entries(user, request.path) if request and user else []}
+
+
+@register.inclusion_tag("reviews/partials/account.html", takes_context=True)
+def account_menu(context: template.Context) -> dict[str, Any]:
+    request = context.get("request")
+    return {
+        "user": getattr(request, "user", None),
+        "csrf_token": context.get("csrf_token", ""),
+        "here": request.get_full_path() if request else "/",
+        "themes": THEMES,
+        "settings_url": _url("settings"),
+        "sign_out_url": _url("sign_out"),
+    }
+
+
+@register.inclusion_tag("reviews/partials/stops.html", takes_context=True)
+def standing_stops(context: template.Context) -> dict[str, Any]:
+    """Every stop that stands, on every page of whoever is signed in."""
+    if _user(context) is None:
+        return {"stops": []}
+    stops = Stop.objects.filter(lifted_at=None).select_related("by", "principal").order_by("at")
+    return {"stops": [_stop(stop) for stop in stops]}
+
+
+def _stop(stop: Stop) -> dict[str, Any]:
+    what = {"all": "everything", "type": f"{stop.action_type_id}", "agent": f"agent {stop.principal}"}
+    return {"what": what[stop.scope], "by": stop.by, "at": stop.at, "reason": stop.reason}
+
+
+def _url(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
