@@ -1,0 +1,294 @@
+"""Proposing: the only way an action is born. Raw SQL, since every agent step comes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from audit.events import ActionProposed, EventName
+from audit.services import Actor, Entry, prepare, record
+from reviews.errors import InvalidPayload, NotFound, NotPermitted, desk_errors
+from reviews.ids import new_id
+from reviews.models import ActionType
+from reviews.registry import canonical
+from reviews.schemas import (
+    MAX_EVIDENCE,
+    EvidenceIn,
+    Proposal,
+    commitment,
+    encode,
+    new_salt,
+)
+from reviews.services.base import By, actor, after_commit, newborn
+from reviews.states import Status
+
+
+class Proposed(NamedTuple):
+    """The action's id, and whether this call made it (False: the same was proposed before)."""
+
+    id: UUID
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proposer:
+    """Exactly one of run, principal and person speaks; the database derives the rest."""
+
+    run: UUID | None
+    principal: UUID | None
+    by: By | None
+
+    @property
+    def person(self) -> int | None:
+        return self.by.user.id if self.by and not self.principal else None
+
+    @property
+    def actor(self) -> Actor:
+        if self.by and not self.principal:
+            return actor(self.by, "proposer")
+        return Actor("agent", str(self.principal or f"run:{self.run}"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A plaintext on its way into an erasable row."""
+
+    salt: bytes
+    body: bytes
+
+    @property
+    def digest(self) -> bytes:
+        return commitment(self.salt, self.body)
+
+
+def _text(body: bytes) -> _Text:
+    return _Text(new_salt(), body)
+
+
+def propose(
+    *,
+    proposal: Proposal,
+    run: UUID | None = None,
+    principal: UUID | None = None,
+    by: By | None = None,
+    retry_of: UUID | None = None,
+    reverses: UUID | None = None,
+) -> Proposed:
+    """Park an action. The same key and bytes again give the same action; other bytes KeyReused.
+
+    A run proposes as its agent, `principal` as an outside program, `by` as a
+    person. InvalidPayload names each path; then nothing is written.
+    """
+    who = _Proposer(run=run, principal=principal, by=by)
+    kind = action_type(proposal.type)
+    _, body = canonical(kind, proposal.payload)
+    evidence = [_text(_artefact(one)) for one in proposal.evidence]
+    with desk_errors(), transaction.atomic():
+        known, at = _known(who, proposal, body)
+        if known is not None:
+            return Proposed(known, created=False)
+        born = _Birth(new_id(), who, kind, proposal, _text(body), evidence, retry_of, reverses)
+        born.write(at)
+    return Proposed(born.id, created=True)
+
+
+def action_type(name: str) -> ActionType:
+    """An action type that may still be proposed."""
+    kind = ActionType.objects.filter(name=name).first()
+    if kind is None:
+        raise NotFound(f"there is no action type {name!r}")
+    if not kind.active:
+        raise NotPermitted(f"{name} is switched off")
+    return kind
+
+
+def _artefact(one: EvidenceIn) -> bytes:
+    """The bytes of an artefact, as text; refuses what no page could show."""
+    body = encode(one.text)
+    if len(body) > MAX_EVIDENCE:
+        where = {"path": "evidence", "message": "an artefact is larger than 1 MiB"}
+        raise InvalidPayload("evidence: an artefact is larger than 1 MiB", [where])
+    return one.text.encode()
+
+
+def _known(who: _Proposer, proposal: Proposal, body: bytes) -> tuple[UUID | None, datetime]:
+    """An earlier action of this proposer under the same key, and the clock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT reviews_known_proposal(%s, %s, %s, %s, %s, %s), clock_timestamp()",
+            [who.run, who.principal, who.person, proposal.dedup_key, proposal.type, body],
+        )
+        known, at = cursor.fetchone()
+    return known, at
+
+
+@dataclass(frozen=True, slots=True)
+class _Birth:
+    """The rows of one new action: case, first revision, evidence, reasoning, event."""
+
+    id: UUID
+    who: _Proposer
+    kind: ActionType
+    proposal: Proposal
+    payload: _Text
+    evidence: Sequence[_Text]
+    retry_of: UUID | None
+    reverses: UUID | None
+
+    def write(self, at: datetime) -> None:
+        entry = self._entry(at)
+        with connection.cursor() as cursor:
+            self._action(cursor, entry)
+            self._revision(cursor, entry)
+            if self.evidence:
+                self._evidence(cursor, entry)
+            if self.proposal.reasoning:
+                self._reasoning(cursor, entry)
+        after_commit([self.id])
+        record([entry])
+
+    def _entry(self, at: datetime) -> Entry:
+        return prepare(
+            name=EventName.ACTION_PROPOSED,
+            data=self._data(),
+            chain=newborn(self.id, at),
+            actor=self.who.actor,
+            change=(None, Status.PROPOSED.value),
+            request=self.who.by.request if self.who.by else "",
+            commit={"payload": self.payload.digest},
+        )
+
+    def _data(self) -> ActionProposed:
+        kind, proposal = self.kind, self.proposal
+        return ActionProposed(
+            type=kind.name,
+            type_version=str(kind.version),
+            proposer=self.who.actor.ref,
+            run=_name(self.who.run),
+            digest=self.payload.digest,
+            risk=kind.risk,
+            reversibility=kind.reversibility,
+            effect_mode=kind.effect_mode,
+            confidence_permille=permille(proposal.confidence),
+            needed=kind.reversal_needed if self.reverses else 1,
+            retry_of=_name(self.retry_of),
+            reverses=_name(self.reverses),
+            plan=_name(proposal.plan.action) if proposal.plan else None,
+            evidence=[text.digest for text in self.evidence],
+        )
+
+    def _action(self, cursor: Any, entry: Entry) -> None:
+        plan = self.proposal.plan
+        cursor.execute(
+            "INSERT INTO reviews_action (id, type_id, run, proposer_id, requested_by_id, dedup_key,"
+            " confidence, digest, retry_of_id, reverses_id, plan_id, plan_step, case_seq, case_head)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                self.id, self.kind.name, self.who.run, self.who.principal, self.who.person,
+                self.proposal.dedup_key, self.proposal.confidence, self.payload.digest,
+                self.retry_of, self.reverses, plan.action if plan else None,
+                plan.step if plan else None, entry.seq, entry.hash,
+            ],
+        )  # fmt: skip
+
+    def _revision(self, cursor: Any, entry: Entry) -> None:
+        insert_revision(
+            cursor,
+            action=self.id,
+            number=1,
+            author=None if not self.who.person else self.who.person,
+            text=self.payload,
+            event=entry,
+        )
+
+    def _evidence(self, cursor: Any, entry: Entry) -> None:
+        ids = [new_id() for _ in self.evidence]
+        given = self.proposal.evidence
+        cursor.execute(
+            "INSERT INTO reviews_evidence (id, action_id, number, kind, title, source, conflict,"
+            " digest, event_id, created_at)"
+            " SELECT i, %s, n, k, t, s, c, d, %s, %s FROM unnest(%s::uuid[], %s::int[], %s::text[],"
+            " %s::text[], %s::text[], %s::bool[], %s::bytea[]) AS e (i, n, k, t, s, c, d)",
+            [
+                self.id, entry.id, entry.at, ids, list(range(1, len(ids) + 1)),
+                [e.kind for e in given], [e.title for e in given], [e.source for e in given],
+                [e.conflict for e in given], [t.digest for t in self.evidence],
+            ],
+        )  # fmt: skip
+        cursor.execute(
+            "INSERT INTO reviews_evidencebody (evidence_id, salt, scheme, body)"
+            " SELECT i, s, 0, b FROM unnest(%s::uuid[], %s::bytea[], %s::bytea[]) AS e (i, s, b)",
+            [ids, [t.salt for t in self.evidence], [t.body for t in self.evidence]],
+        )
+
+    def _reasoning(self, cursor: Any, entry: Entry) -> None:
+        insert_message(
+            cursor,
+            message=new_id(),
+            action=self.id,
+            number=1,
+            kind="reasoning",
+            author=self.who.person,
+            text=_text(encode({"text": self.proposal.reasoning})),
+            event=entry,
+        )
+
+
+def insert_revision(
+    cursor: Any,
+    *,
+    action: UUID,
+    number: int,
+    author: int | None,
+    text: _Text,
+    event: Entry,
+    self_edit: bool = False,
+) -> None:
+    """A revision and its bytes; the database compares digest, salt and bytes."""
+    revision = new_id()
+    cursor.execute(
+        "INSERT INTO reviews_revision (id, action_id, number, author_id, digest, self_edit, event_id,"
+        " created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        [revision, action, number, author, text.digest, self_edit, event.id, event.at],
+    )
+    cursor.execute(
+        "INSERT INTO reviews_revisionbody (revision_id, salt, scheme, body) VALUES (%s, %s, 0, %s)",
+        [revision, text.salt, text.body],
+    )
+
+
+def insert_message(
+    cursor: Any,
+    *,
+    message: UUID,
+    action: UUID,
+    number: int,
+    kind: str,
+    author: int | None,
+    text: _Text,
+    event: Entry,
+    reply_to: UUID | None = None,
+) -> None:
+    """One entry of the thread and its text, a canonical JSON object with at least `text`."""
+    cursor.execute(
+        "INSERT INTO reviews_message (id, action_id, number, kind, author_id, in_reply_to_id, digest,"
+        " event_id, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [message, action, number, kind, author, reply_to, text.digest, event.id, event.at],
+    )
+    cursor.execute(
+        "INSERT INTO reviews_messagebody (message_id, salt, scheme, body) VALUES (%s, %s, 0, %s)",
+        [message, text.salt, text.body],
+    )
+
+
+def permille(confidence: float | None) -> int | None:
+    return None if confidence is None else round(confidence * 1000)
+
+
+def _name(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,149 @@
+"""Text from outside, made safe to look at: what hides is written out, what imitates is named.
+
+Pure. Nothing here changes what is stored or approved; it changes what is
+shown. Hidden characters are those that take no room or turn the reading
+direction: a reader would approve something else than the machine reads.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+_HIDDEN = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and line feed; with them ANSI escapes
+    "\u00ad\u034f\u061c"  # soft hyphen, grapheme joiner, Arabic letter mark
+    "\u115f\u1160\u3164\uffa0"  # Hangul fillers
+    "\u17b4\u17b5\u180b-\u180f"  # Khmer inherent vowels, Mongolian selectors
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero width, separators, bidi
+    "\ufe00-\ufe0f\ufeff\ufff9-\ufffb"  # variation selectors, BOM, interlinear notes
+    "\ufffe\uffff"
+    "\U0001d173-\U0001d17a"  # musical format controls
+    "\U000e0000-\U000e007f\U000e0100-\U000e01ef"  # tags, more variation selectors
+    "]"
+)
+_DOMAIN = re.compile(r"(?<![\w.-])(?:[^\W_][\w-]*\.)+[^\W\d_][\w-]*", re.UNICODE)
+_MOST_MARKS = 4
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"[U+{ord(match.group()):04X}]"
+
+
+def visible(text: str) -> str:
+    """`text` with every hidden character written as [U+XXXX]."""
+    return _HIDDEN.sub(_escape, text)
+
+
+def has_hidden(text: str) -> bool:
+    """Whether `text` holds a character that a reader cannot see."""
+    return _HIDDEN.search(text) is not None
+
+
+def towers(text: str) -> bool:
+    """Whether marks are piled on a letter so high that they cover their neighbours."""
+    height = 0
+    for char in text:
+        height = height + 1 if unicodedata.combining(char) else 0
+        if height > _MOST_MARKS:
+            return True
+    return False
+
+
+class Clipped(NamedTuple):
+    text: str
+    more: int  # characters left out
+
+
+def clip(text: str, limit: int) -> Clipped:
+    """At most `limit` characters of `text`, and how many were left out."""
+    return Clipped(text[:limit], max(0, len(text) - limit))
+
+
+class Domain(NamedTuple):
+    """A domain name outside ASCII: as written, as machines read it, and whether it mixes scripts."""
+
+    shown: str
+    punycode: str
+    mixed: bool
+
+
+def foreign_domains(text: str) -> list[Domain]:
+    """The domain names in `text` that are not plain ASCII, each with its punycode."""
+    if text.isascii():
+        return []
+    names = dict.fromkeys(m.group() for m in _DOMAIN.finditer(text) if not m.group().isascii())
+    return [Domain(name, _punycode(name), _mixes(name)) for name in names]
+
+
+def _punycode(name: str) -> str:
+    """What a resolver would ask for; the escaped name where no resolver could."""
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _mixes(name: str) -> bool:
+    """Whether one label is written in more than one script."""
+    return any(len(_scripts(label)) > 1 for label in name.split("."))
+
+
+def _scripts(label: str) -> set[str]:
+    """The scripts of the letters, by the first word of their Unicode names."""
+    return {unicodedata.name(c, "UNKNOWN").split()[0] for c in label if c.isalpha()}
+
+
+def values_at(payload: object, path: str) -> Iterator[object]:
+    """What stands at a dotted path; lists on the way are entered, `*` is any key."""
+    yield from _descend(payload, [part for part in path.split(".") if part])
+
+
+def _descend(value: object, parts: Sequence[str]) -> Iterator[object]:
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from _descend(one, parts)
+    elif not parts:
+        yield value
+    elif isinstance(value, Mapping):
+        keys = value.keys() if parts[0] == "*" else {parts[0]} & value.keys()
+        for key in keys:
+            yield from _descend(value[key], parts[1:])
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield str(key)
+            yield from _texts(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
+
+
+def hidden_at(payload: object, paths: Sequence[str]) -> list[str]:
+    """Which of the machine-read fields at `paths` hold hidden characters."""
+    return [
+        path
+        for path in paths
+        if any(has_hidden(t) for value in values_at(payload, path) for t in _texts(value))
+    ]
+
+
+def all_texts(payload: object) -> str:
+    """Every text and number of a payload in one searchable line, hidden characters written out."""
+    return " ".join(visible(t) for t in _leaves(payload))
+
+
+def _leaves(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for one in value.values():
+            yield from _leaves(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _leaves(one)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
