@@ -1,0 +1,32 @@
+"""Rights on the tables of Django itself and of django-axes: people sign in through `web` alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Grant(NamedTuple):
+    roles: str
+    object: str
+    privileges: str
+
+
+EVERYBODY = "web router agent executor sequencer auditor"
+
+GRANTS = [
+    Grant(EVERYBODY, "SCHEMA public", "USAGE"),
+    Grant("web", "django_session", "SELECT INSERT UPDATE DELETE"),
+    Grant("web", "django_admin_log", "SELECT INSERT"),
+    Grant("web", "django_content_type", "SELECT"),
+    Grant("web", "auth_group", "SELECT"),
+    Grant("web", "auth_permission", "SELECT"),
+    Grant("web", "auth_group_permissions", "SELECT"),
+    Grant("web", "axes_accessattempt", "SELECT INSERT UPDATE DELETE"),
+    Grant("web", "axes_accessattemptexpiration", "SELECT INSERT UPDATE DELETE"),
+    Grant("web", "axes_accessfailurelog", "SELECT INSERT DELETE"),
+    Grant("web", "axes_accesslog", "SELECT INSERT UPDATE"),
+    Grant(EVERYBODY, "django_migrations", "SELECT"),
+]
+
+# Whoever reads a session's key can be the person it belongs to.
+HIDDEN_FROM_AUDITOR = ("django_session",)

@@ -1,0 +1,59 @@
+"""One private PostgreSQL per run, one database per worker, the right login for each verb."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import TransactionTestCase
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests import cluster
+from tests.logins import as_role as as_role_
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs an event loop of its own
+
+
+def _rebuild(case: TransactionTestCase) -> None:
+    """After a test that really committed: the database as the migrations leave it.
+
+    Django would TRUNCATE, which the guards refuse (that is their purpose), which would miss the
+    audit schema, and which would take the rows that migrations made with it.
+    """
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+    cluster.fresh_database(cluster.database_name())
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Starts the cluster for whoever comes first and makes this worker's database."""
+    cluster.ensure_started()
+    name = cluster.database_name()
+    with django_db_blocker.unblock():
+        cluster.fresh_database(name)
+        patch = pytest.MonkeyPatch()
+        patch.setattr(TransactionTestCase, "_fixture_teardown", _rebuild)
+        yield
+        patch.undo()
+        for connection in connections.all(initialized_only=True):
+            connection.close()
+        cluster.drop_database(name)
+
+
+@pytest.fixture
+def as_role() -> Callable[[str], Any]:
+    """`with as_role("web"):` see tests/logins.py."""
+    return as_role_
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that a test makes are its own."""
+    for name in ("LEDGER", "ANCHOR_DIR", "OUTBOX_DIR", "STATE_DIR"):
+        where = tmp_path / "state" / name.lower()
+        monkeypatch.setattr(settings, name, where)
