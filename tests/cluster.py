@@ -137,7 +137,29 @@ def ensure_started() -> Postgres:
             cluster.start()
         if not _has_template(cluster):
             _build_template(cluster)
+            _drop_leftovers(cluster)
     return cluster
+
+
+def _drop_leftovers(cluster: Postgres) -> None:
+    """In a kept cluster: templates of older code, and databases of runs that were killed."""
+    with psycopg.connect(cluster.superuser_url(), autocommit=True) as connection:
+        query = "SELECT datname FROM pg_database WHERE datname ~ '^(test_[0-9]+_|assentry_template_)' ORDER BY oid DESC"
+        names = [str(row[0]) for row in connection.execute(query).fetchall()]
+        templates = [name for name in names if name.startswith(TEMPLATE)]
+        runs = [name for name in names if not name.startswith(TEMPLATE) and not _lives(int(name.split("_")[1]))]
+        for name in (*templates[KEEP:], *runs):
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _from_cache(cluster: Postgres) -> None:
