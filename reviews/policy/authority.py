@@ -16,7 +16,10 @@ from reviews.states import Risk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One line of authority. An empty type or no maximum means any."""
+    """One line of authority. An empty type or no maximum means any.
+
+    A maximum without a currency counts in the case's own.
+    """
 
     type: str = ""
     max_risk: Risk
@@ -80,10 +83,10 @@ def _objection(case: Case, grant: Grant, now: datetime) -> tuple[int, str] | Non
 def _amount_objection(case: Case, grant: Grant) -> tuple[int, str] | None:
     if grant.max_amount is None or not case.has_amount:
         return None
-    limit = money(grant.max_amount, grant.currency)
+    limit = money(grant.max_amount, grant.currency or case.currency)
     if case.amount is None:
         return 4, f"the amount is unknown and your limit is {limit}"
-    if case.currency != grant.currency:
+    if grant.currency not in ("", case.currency):
         return 4, f"your limit is in {grant.currency}, this is in {case.currency or 'no currency'}"
     if abs(case.amount) > grant.max_amount:
         return 4, f"{money(case.amount, case.currency)} is above your limit, {limit}"

@@ -60,6 +60,13 @@ def test_unknown_amount_is_beyond_any_limited_grant() -> None:
     assert may_decide(unknown, (replace(GRANT, max_amount=None),), now=NOW).allowed
 
 
+def test_maximum_without_a_currency_counts_in_the_case_s_own() -> None:
+    plain = replace(GRANT, currency="")
+    assert may_decide(CASE, (plain,), now=NOW).allowed
+    refused = may_decide(replace(CASE, amount=50_001), (plain,), now=NOW)
+    assert refused.reason == "500.01 EUR is above your limit, 500.00 EUR"
+
+
 def test_negative_amount_counts_by_its_size() -> None:
     assert not may_decide(replace(CASE, amount=-50_001), (GRANT,), now=NOW).allowed
 
