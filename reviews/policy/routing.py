@@ -271,9 +271,14 @@ _EXPONENTS = dict.fromkeys(("JPY", "KRW", "VND", "CLP", "ISK", "UGX", "XAF", "XO
 _EXPONENTS |= dict.fromkeys(("BHD", "KWD", "OMR", "JOD", "TND", "IQD", "LYD"), 3)
 
 
+def exponent(currency: str) -> int:
+    """How many digits of an amount in minor units stand behind the point."""
+    return _EXPONENTS.get(currency, 2)
+
+
 def money(amount: int, currency: str) -> str:
     """An amount in minor units, written for people: 125000 EUR is 1,250.00 EUR."""
-    digits = _EXPONENTS.get(currency, 2)
+    digits = exponent(currency)
     whole, part = divmod(abs(amount), 10**digits)
     sign = "-" if amount < 0 else ""
     fraction = f".{part:0{digits}d}" if digits else ""

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from reviews import registry
 from reviews.errors import InvalidPayload
 from reviews.models import (
     Action,
@@ -26,9 +27,7 @@ from reviews.models import (
     User,
 )
 from reviews.policy import Facts, Grant, Plan, Routing, route
-from reviews.policy.amounts import amount_of
 from reviews.policy.document import DEFAULT_POLICY, PolicyDocument, parse
-from reviews.schemas import decode
 from reviews.states import Level as LevelName
 from reviews.states import Outcome, Reversibility, Risk, StopScope
 
@@ -122,7 +121,7 @@ def _grant(row: Authority) -> Grant:
 def would_route(
     *,
     action_type: ActionType,
-    payload: Any,
+    payload: Mapping[str, Any],
     confidence: float | None,
     now: datetime,
     principal: Principal | None = None,
@@ -130,12 +129,7 @@ def would_route(
 ) -> Routing:
     """What policy would do with a proposal that nobody made. Writes nothing."""
     policy = policy or current_policy()
-    amount, currency = amount_of(
-        payload,
-        amount_path=action_type.amount_path,
-        currency_path=action_type.currency_path,
-        currency=action_type.currency,
-    )
+    amount, currency = registry.amount(action_type, payload)
     row = None
     if principal is not None:
         row = standing_level(
@@ -225,7 +219,7 @@ def _compare(
     routed = [
         (action, route(facts(old)), route(facts(new)))
         for action in actions
-        for facts in [partial(_facts_then, action, bodies.get(action.id), levels)]
+        for facts in [partial(_facts_then, action, bodies.get(action.id, {}), levels)]
     ]
     changed = [r for r in routed if r[1].outcome is not r[2].outcome]
     return Preview(
@@ -240,17 +234,12 @@ def _compare(
 
 def _facts_then(
     action: Action,
-    payload: Any,
+    payload: Mapping[str, Any],
     levels: _Levels,
     document: PolicyDocument,
 ) -> Facts:
     kind, moment = action.type, action.routed_at or action.created_at
-    amount, currency = amount_of(
-        payload,
-        amount_path=kind.amount_path,
-        currency_path=kind.currency_path,
-        currency=kind.currency,
-    )
+    amount, currency = registry.amount(kind, payload)
     rows = levels.get((action.proposer_id, action.agent_version, kind.name), [])
     return Facts(
         risk=Risk(action.risk),
@@ -287,7 +276,7 @@ def _bodies(actions: Sequence[Action]) -> dict[UUID, Any]:
     found: dict[UUID, Any] = {a.id: {} for a in actions if not a.type.amount_path}
     for row in rows.exclude(body=None):
         try:
-            found[row.action_id] = decode(bytes(row.body.body))
+            found[row.action_id] = registry.payload_of(row.body.body)
         except InvalidPayload:  # sealed: its amount is not for this page
             continue
     return found
