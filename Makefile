@@ -2,7 +2,7 @@
 # tests/cluster.py and .ci/run. This file finds a Python, keeps the environment current and hands over.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo stop status reset test test-one test-slow test-browser journey bench bench-full lint lock clean venv venv-demo venv-dev
+.PHONY: schema-lock help demo stop status reset test test-one test-slow test-browser journey bench bench-full lint lock clean venv venv-demo venv-dev
 
 VENV := $(shell sh .ci/venv where)
 PY := $(VENV)/bin/python
@@ -62,3 +62,6 @@ venv-demo:
 
 venv-dev:
 	@sh .ci/venv make $(VENV) requirements.txt requirements-demo.txt requirements-dev.txt
+
+schema-lock: venv-dev ## after changing SQL: writes what the start-up check compares (config/schema.json)
+	@$(PY) -m tests.schema_lock

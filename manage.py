@@ -23,6 +23,8 @@ LOGINS = {
     "runserver": "web",
 }
 
+GUARDED = {"keeper", "drain", "sequencer"}
+
 
 def main() -> None:
     """Everything that is not listed, `shell` included, runs as auditor: it can read and change nothing."""
@@ -31,7 +33,19 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.management import execute_from_command_line  # noqa: PLC0415  the login must be set before
 
+    if command in GUARDED and "--help" not in sys.argv:
+        _check_login()
     execute_from_command_line(sys.argv)
+
+
+def _check_login() -> None:
+    """The long-running commands live below config and cannot ask for the start-up check themselves."""
+    import django  # noqa: PLC0415  the login must be set before
+
+    from config.guard import ensure_login_is_safe  # noqa: PLC0415  needs the apps
+
+    django.setup()
+    ensure_login_is_safe()
 
 
 if __name__ == "__main__":

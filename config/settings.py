@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from config import brokers as _brokers
 from config import env as _env
 from config import mail as _mail
 from config.profiles import PROFILES
@@ -34,7 +35,9 @@ INBOX = _env.ROOT / ENV.inbox if ENV.inbox else None
 SAMPLE_DATA = _env.ROOT / ENV.sample_data
 STATE_DIR = ENV.state_dir
 OUTBOX_DIR = ENV.outbox_dir
+SECRETS_DIR = ENV.secrets_dir
 SHARED_SECRETS = ENV.shared_secrets
+BROKERS = _brokers.doorbells(ENV, TIMINGS)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -122,9 +125,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "/accounts/login/"
+LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/accounts/login/"
+LOGOUT_REDIRECT_URL = "/sign-in/"
 SESSION_COOKIE_AGE = 30 * 60
 SESSION_SAVE_EVERY_REQUEST = False
 SESSION_ABSOLUTE_AGE = 12 * 3600

@@ -10,3 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from django.core.wsgi import get_wsgi_application  # noqa: E402  the login must be set before
 
 application = get_wsgi_application()
+
+from config.guard import ensure_login_is_safe  # noqa: E402  needs the apps
+
+ensure_login_is_safe()

@@ -211,14 +211,15 @@ def _build_template(cluster: Postgres) -> None:
         roles.create(connection, prefix=PREFIX, database=draft, passwords=passwords)
         try:
             for command in ("migrate", "provision"):
-                _manage(cluster, draft, command)
+                manage(cluster, draft, command)
         except BaseException:
             connection.execute(f'DROP DATABASE "{draft}" WITH (FORCE)')
             raise
         connection.execute(f'ALTER DATABASE "{draft}" RENAME TO "{_template_name()}"')
 
 
-def _manage(cluster: Postgres, database: str, *command: str) -> None:
+def manage(cluster: Postgres, database: str, *command: str) -> str:
+    """Runs a management command under its own login on a database of the tests' cluster; its output."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("ASSENTRY_", "DJANGO_", "COV_"))}
     env |= {
         "DATABASE_URL": f"postgresql://{HOST}:{cluster.port}/{database}",
@@ -232,6 +233,7 @@ def _manage(cluster: Postgres, database: str, *command: str) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"manage.py {' '.join(command)} failed on the tests' database:\n{done.stdout[-3000:]}{done.stderr[-6000:]}")
+    return done.stdout
 
 
 def database_name() -> str:

@@ -1,0 +1,66 @@
+"""The two Celery apps: `desk` rings executors, `agent` rings agent workers; each with its own login.
+
+    celery -A config.celery:desk worker --without-mingle --without-gossip
+    celery -A config.celery:agent worker --without-mingle --without-gossip
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from config.env import BadSettings
+
+LOGINS = {"config.celery:desk": "executor", "config.celery:agent": "agent"}
+
+
+def _login() -> str:
+    """The login that the app named on the command line needs, unless the environment names one."""
+    asked = [role for name, role in LOGINS.items() if any(name in argument for argument in sys.argv)]
+    role = os.environ.get("ASSENTRY_ROLE") or (asked[0] if asked else "")
+    if role not in {"executor", "agent"}:
+        raise BadSettings("Start a worker with `celery -A config.celery:desk` or `-A config.celery:agent`.")
+    return role
+
+
+os.environ["ASSENTRY_ROLE"] = _login()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import django  # noqa: E402  the login must be set before
+
+django.setup()
+
+from celery import Celery  # noqa: E402
+from celery.signals import worker_init  # noqa: E402
+from django.conf import settings  # noqa: E402
+from kombu import Queue  # noqa: E402
+
+from agents import tasks  # noqa: E402
+from config.env import explain_missing  # noqa: E402
+from config.guard import ensure_login_is_safe  # noqa: E402
+
+
+def _app(bell: str) -> Celery | None:
+    """The app for one doorbell, or None where this login may not touch it."""
+    if bell not in settings.BROKERS:
+        return None
+    app = Celery(f"assentry.{bell}", set_as_current=False)
+    app.conf.update(settings.BROKERS[bell], task_queues=[Queue(f"{bell}.doorbell")])
+    return app
+
+
+desk = _app("desk")
+agent = _app("agent")
+if desk is None and agent is None:
+    raise BadSettings(explain_missing("REDIS_URL"))
+if desk is not None:
+    desk.task(name="desk.doorbell")(tasks.ring_desk)
+if agent is not None:
+    agent.task(name="agent.doorbell")(tasks.ring_agents)
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def check_login(**kwargs: Any) -> None:
+    """Refuses to start a worker whose login can do more than it should; Celery would not ask."""
+    ensure_login_is_safe()
