@@ -1,0 +1,87 @@
+"""Counts and the histogram, from the roll-up that moves in the same transaction as each item."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection
+
+from reviews.queries.filters import BUCKETS, UNKNOWN, Filter
+from reviews.states import Risk
+
+_RISKS = [risk.value for risk in Risk]
+
+
+class Cell(NamedTuple):
+    """How many wait in one queue, risk and bucket; no live row sorts before (low, low_at)."""
+
+    queue: str
+    risk: str
+    cb: int
+    n: int
+    low: int
+    low_at: datetime | None
+
+
+def cells(queues: Sequence[str]) -> list[Cell]:
+    """The cells of these queues that hold anything: exact as of this statement."""
+    sql = "SELECT queue, risk, cb, n, low, low_at FROM reviews_cube WHERE queue = ANY(%s) AND n > 0"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [list(queues)])
+        return [Cell(queue, _RISKS[rank], *rest) for queue, rank, *rest in cursor.fetchall()]
+
+
+def by_risk(found: Iterable[Cell]) -> dict[str, int]:
+    """Pending by risk, most urgent first; every risk is there."""
+    counts = {risk.value: 0 for risk in reversed(Risk)}
+    for cell in found:
+        counts[cell.risk] += cell.n
+    return counts
+
+
+class Bar(NamedTuple):
+    """One bucket of the histogram: its limits, and how many of each risk are in it."""
+
+    bucket: int
+    low: float
+    high: float
+    counts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+def histogram(found: Iterable[Cell], wanted: Filter) -> tuple[list[Bar], Bar]:
+    """20 bars and the one of unknown confidence, for the risks and queues asked for."""
+    counts: dict[int, dict[str, int]] = defaultdict(lambda: {risk.value: 0 for risk in Risk})
+    for cell in found:
+        if cell.risk in wanted.risks and cell.queue in wanted.queues:
+            counts[cell.cb][cell.risk] += cell.n
+    bars = [Bar(b, b / BUCKETS, (b + 1) / BUCKETS, counts[b]) for b in range(BUCKETS)]
+    return bars, Bar(UNKNOWN, 0.0, 0.0, counts[UNKNOWN])
+
+
+def chosen(found: Iterable[Cell], wanted: Filter) -> list[Cell]:
+    """The cells that can hold a match: a range that ends inside a bucket keeps that bucket."""
+    touched = _touched(wanted)
+    return [
+        cell
+        for cell in found
+        if cell.queue in wanted.queues and cell.risk in wanted.risks and cell.cb in touched
+    ]
+
+
+def _touched(wanted: Filter) -> frozenset[int]:
+    if wanted.any_confidence:
+        return frozenset(range(UNKNOWN, BUCKETS))
+    exact = wanted.buckets()
+    if exact is not None:
+        return exact
+    own = {UNKNOWN} if wanted.unknown else set()
+    for each in wanted.ranges:
+        own |= set(range(int(each.low * BUCKETS), min(BUCKETS, int(each.high * BUCKETS) + 1)))
+    return frozenset(own)

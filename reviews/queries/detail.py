@@ -1,0 +1,370 @@
+"""Everything the detail page shows of one action, read once and within one reader's reach."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from django.utils import timezone
+
+from reviews.errors import DeskError
+from reviews.models import (
+    Action,
+    Attempt,
+    Decision,
+    DeskItem,
+    Evidence,
+    Message,
+    Revision,
+    User,
+)
+from reviews.policy import money
+from reviews.queries.payload import Change, Shown, changes, fields
+from reviews.queries.policy import standing_level, standing_stops
+from reviews.queries.reach import Reader
+from reviews.queries.rows import why
+from reviews.registry import amount, is_loaded, payload_of, title
+from reviews.schemas import decode
+from reviews.states import Status, Verdict
+from reviews.visible import has_hidden, visible
+
+CLOSING = (Verdict.APPROVE.value, Verdict.REJECT.value)
+MOST_TEXT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One revision with its bytes; None where they were erased."""
+
+    number: int
+    digest: str
+    author: str
+    at: datetime
+    body: bytes | None
+    payload: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A message of the thread, or what the agent said about itself."""
+
+    id: UUID
+    number: int
+    kind: str
+    author: str
+    at: datetime
+    text: str
+    expects: dict[str, Any]
+    reply_to: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    number: int
+    kind: str
+    title: str
+    source: str
+    conflict: bool
+    at: datetime
+    text: str
+    more: int
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A decision as the history shows it."""
+
+    id: UUID
+    verdict: str
+    who: str
+    mine: bool
+    at: datetime
+    code: str
+    target: str
+    revision: int
+    via: str
+    batch: UUID | None
+    retracted: datetime | None
+
+
+class Detail:
+    """One action for one reader. Cheap to make; each part is read when it is first asked for."""
+
+    def __init__(self, action: Action, item: DeskItem | None, reader: Reader) -> None:
+        self.action, self.item, self.reader = action, item, reader
+        self.kind = action.type
+        self.now = timezone.now()
+
+    @property
+    def ref(self) -> str:
+        return f"ACT-{self.item.ref}" if self.item else ""
+
+    @cached_property
+    def revisions(self) -> list[Version]:
+        rows = Revision.objects.filter(action=self.action).select_related("author", "body").order_by("number")
+        return [_version(row) for row in rows]
+
+    @property
+    def current(self) -> Version:
+        return next(v for v in self.revisions if v.number == self.action.revision)
+
+    @cached_property
+    def payload(self) -> dict[str, Any] | None:
+        return self.current.payload
+
+    @cached_property
+    def title(self) -> str:
+        if self.payload is None:
+            return f"{self.kind.label}: its bytes can no longer be read"
+        return title(self.kind, self.payload)
+
+    @property
+    def raw(self) -> str:
+        """The bytes as they are; hidden characters are written out by the template."""
+        body = self.current.body
+        return "" if body is None else body.decode("utf-8", "backslashreplace")
+
+    @property
+    def loaded(self) -> bool:
+        return is_loaded(self.kind, self.action.type_version)
+
+    @cached_property
+    def fields(self) -> list[Shown]:
+        if self.payload is None or not self.loaded:
+            return []
+        return fields(self.payload, self.kind.schema, self.kind.machine_paths)
+
+    @property
+    def hidden(self) -> bool:
+        return any(shown.hidden for shown in self.fields) or has_hidden(self.raw)
+
+    @cached_property
+    def changed(self) -> list[Change]:
+        """What the current revision changed of the first, value by value."""
+        first = self.revisions[0].payload
+        if self.action.revision == 1 or first is None or self.payload is None:
+            return []
+        return changes(first, self.payload, self.kind.schema)
+
+    @cached_property
+    def amount(self) -> str:
+        if self.payload is None:
+            return ""
+        found, currency = amount(self.kind, self.payload)
+        return "" if found is None else money(found, currency)
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        return why(self.action.floors, self.action.outcome)
+
+    @cached_property
+    def stops(self) -> list[Any]:
+        return standing_stops(type_name=self.kind.name, principal=self.action.proposer_id)
+
+    @cached_property
+    def hand_set(self) -> Any:
+        """The level that stands for this agent and type where a person set it: no guarantee."""
+        if self.action.proposer_id is None:
+            return None
+        level = standing_level(
+            principal=self.action.proposer_id,
+            version=self.action.agent_version,
+            type_name=self.kind.name,
+        )
+        return level if level is not None and level.hand_set and level.expires > self.now else None
+
+    @cached_property
+    def evidence(self) -> list[Artefact]:
+        """Contradictions first, then in the agent's order."""
+        rows = Evidence.objects.filter(action=self.action).select_related("body").order_by("number")
+        return sorted((_artefact(row) for row in rows), key=lambda a: (not a.conflict, a.number))
+
+    @cached_property
+    def notes(self) -> list[Note]:
+        rows = Message.objects.filter(action=self.action).select_related("author", "body").order_by("number")
+        return [_note(row) for row in rows]
+
+    @property
+    def reasoning(self) -> list[Note]:
+        return [note for note in self.notes if note.kind == "reasoning"]
+
+    @property
+    def thread(self) -> list[Note]:
+        return [note for note in self.notes if note.kind != "reasoning"]
+
+    @property
+    def question(self) -> Note | None:
+        """The reviewer's question that nobody has answered."""
+        answered = {note.reply_to for note in self.notes if note.kind == "answer"}
+        asked = [n for n in self.notes if n.kind == "question" and n.id not in answered]
+        return asked[-1] if asked and self.action.state == Status.PENDING else None
+
+    @cached_property
+    def votes(self) -> list[Vote]:
+        """Verdicts only of what is decided, so that nobody votes after somebody; the reader's own always."""
+        rows = (
+            Decision.objects.filter(action=self.action)
+            .select_related("reviewer", "target", "retraction")
+            .order_by("created_at")
+        )
+        closed = self.action.state not in (Status.PENDING, Status.PROPOSED)
+        votes = [_vote(row, self.reader.user) for row in rows]
+        return [v for v in votes if closed or v.mine or v.verdict not in CLOSING]
+
+    @property
+    def my_vote(self) -> Vote | None:
+        mine = [v for v in self.votes if v.mine and v.verdict in CLOSING and v.retracted is None]
+        current = [v for v in mine if v.revision == self.action.revision]
+        return current[-1] if current else None
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        return list(Attempt.objects.filter(action=self.action).order_by("fence"))
+
+    @property
+    def result(self) -> str:
+        done = [a.result for a in self.attempts if a.result is not None]
+        return bytes(done[-1]).decode("utf-8", "backslashreplace") if done else ""
+
+    @property
+    def release_in(self) -> float | None:
+        """Seconds until what was decided takes its course; None when nothing waits for it."""
+        waits = self.action.state in (Status.APPROVED, Status.REJECTED)
+        at = self.action.release_at
+        return (at - self.now).total_seconds() if waits and at and at > self.now else None
+
+    @property
+    def pending(self) -> bool:
+        return self.action.state == Status.PENDING and self.item is not None and self.item.closed_at is None
+
+    @property
+    def last_evidence(self) -> int:
+        return max((a.number for a in self.evidence), default=0)
+
+    @property
+    def last_message(self) -> int:
+        return max((n.number for n in self.notes), default=0)
+
+
+def by_ref(ref: int, reader: Reader) -> Detail:
+    """The item's page, or 404 where the reader does not reach its queue."""
+    item = (
+        DeskItem.objects.filter(ref=ref, queue__in=list(reader.queues))
+        .select_related("claimed_by", "assignee", "escalated_to", "queue")
+        .first()
+    )
+    if item is None:
+        raise Http404
+    return Detail(_action(item.action_id), item, reader)
+
+
+def by_action(action: UUID, reader: Reader) -> Detail:
+    """The same by the action's id, whatever its newest item is; it may have none."""
+    item = (
+        DeskItem.objects.filter(action=action)
+        .select_related("claimed_by", "assignee", "escalated_to", "queue")
+        .order_by("-ref")
+        .first()
+    )
+    found = _action(action)
+    reader.demand(item.queue_id if item else found.type.queue_id)
+    return Detail(found, item, reader)
+
+
+def _action(action: UUID) -> Action:
+    found = (
+        Action.objects.select_related("type", "proposer", "requested_by", "owner", "retry_of", "reverses")
+        .filter(id=action)
+        .first()
+    )
+    if found is None:
+        raise Http404
+    return found
+
+
+def _version(row: Revision) -> Version:
+    body = _body(row)
+    return Version(
+        number=row.number,
+        digest=bytes(row.digest).hex(),
+        author=str(row.author) if row.author else "the agent",
+        at=row.created_at,
+        body=body,
+        payload=_payload(body),
+    )
+
+
+def _body(row: Any) -> bytes | None:
+    body = getattr(row, "body", None)
+    return bytes(body.body) if body is not None and body.scheme == 0 else None
+
+
+def _payload(body: bytes | None) -> dict[str, Any] | None:
+    try:
+        return None if body is None else payload_of(body)
+    except DeskError:
+        return None
+
+
+def _artefact(row: Evidence) -> Artefact:
+    body = _body(row)
+    text = "[erased]" if body is None else body.decode("utf-8", "backslashreplace")
+    return Artefact(
+        number=row.number,
+        kind=row.kind,
+        title=row.title,
+        source=row.source,
+        conflict=row.conflict,
+        at=row.created_at,
+        text=text[:MOST_TEXT],
+        more=max(0, len(text) - MOST_TEXT),
+        hidden=has_hidden(text),
+    )
+
+
+def _note(row: Message) -> Note:
+    body = _body(row)
+    content = {"text": "[erased]"} if body is None else _content(body)
+    expects = content.get("expects")
+    return Note(
+        id=row.id,
+        number=row.number,
+        kind=row.kind,
+        author=str(row.author) if row.author else "the agent",
+        at=row.created_at,
+        text=str(content.get("text", "")),
+        expects=expects if isinstance(expects, dict) else {},
+        reply_to=row.in_reply_to_id,
+    )
+
+
+def _content(body: bytes) -> Mapping[str, Any]:
+    try:
+        found = decode(body)
+    except DeskError:
+        return {"text": body.decode("utf-8", "backslashreplace")}
+    return found if isinstance(found, dict) else {"text": visible(json.dumps(found, ensure_ascii=False))}
+
+
+def _vote(row: Decision, reader: User) -> Vote:
+    retraction = getattr(row, "retraction", None)
+    return Vote(
+        id=row.id,
+        verdict=row.verdict,
+        who=str(row.reviewer) if row.reviewer else "policy",
+        mine=row.reviewer_id == reader.pk,
+        at=row.created_at,
+        code=row.reason_code,
+        target=str(row.target) if row.target else "",
+        revision=row.revision,
+        via=row.via,
+        batch=row.batch,
+        retracted=retraction.created_at if retraction else None,
+    )

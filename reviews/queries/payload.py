@@ -1,0 +1,186 @@
+"""A payload as a person reads it: labelled fields in the schema's order, and what an edit changed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from reviews.visible import Domain, clip, foreign_domains, has_hidden, towers
+
+LONGEST = 10_000
+DEEPEST = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One value of a payload. `more`: characters that were clipped, never silently."""
+
+    path: str
+    label: str
+    text: str
+    depth: int = 0
+    heading: bool = False
+    long: bool = False
+    more: int = 0
+    hidden: bool = False
+    machine: bool = False
+    domains: tuple[Domain, ...] = ()
+    help: str = ""
+    material: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that an edit changed; None where it was absent."""
+
+    path: str
+    label: str
+    before: str | None
+    after: str | None
+    percent: str = ""
+
+
+def fields(payload: Any, schema: Mapping[str, Any], machine: Sequence[str] = ()) -> list[Shown]:
+    """Every value of the payload, in the schema's order, then what the schema does not name."""
+    return list(_walk(payload, schema, "", "", 0, schema, frozenset(machine)))
+
+
+def _walk(
+    value: Any, schema: Mapping[str, Any], path: str, label: str, depth: int, root: Mapping[str, Any], machine: frozenset[str]
+) -> Iterator[Shown]:
+    part = follow(schema, root, value)
+    if isinstance(value, Mapping) and value:
+        if path:
+            yield Shown(path, label, "", depth, heading=True)
+        for key in _ordered(value, part):
+            child = part.get("properties", {}).get(key, {})
+            yield from _walk(value[key], child, _join(path, key), _label(key, child), depth + bool(path), root, machine)
+    elif isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value):
+        for number, one in enumerate(value):
+            name = f"{label} {number + 1}"
+            yield from _walk(one, part.get("items", {}), f"{path}[{number}]", name, depth, root, machine)
+    else:
+        yield _leaf(value, part, path, label, depth, machine)
+
+
+def _leaf(
+    value: Any, part: Mapping[str, Any], path: str, label: str, depth: int, machine: frozenset[str]
+) -> Shown:
+    text = words(value)
+    clipped = clip(text, LONGEST)
+    return Shown(
+        path=path,
+        label=label or "value",
+        text=clipped.text,
+        depth=depth,
+        long=len(text) > 120 or "\n" in text,
+        more=clipped.more,
+        hidden=has_hidden(text) or towers(text),
+        machine=path.split("[")[0] in machine,
+        domains=tuple(foreign_domains(clipped.text)),
+        help=str(part.get("description", "")),
+        material=bool(part.get("x-material")),
+    )
+
+
+def words(value: Any) -> str:
+    """A value as text that cannot be confused with another type's."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(words(one) for one in value) or "none"
+    return "empty" if value in ("", {}) else str(value)
+
+
+def _ordered(value: Mapping[str, Any], part: Mapping[str, Any]) -> list[str]:
+    named = [key for key in part.get("properties", {}) if key in value]
+    return named + [key for key in value if key not in named]
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _label(key: str, part: Mapping[str, Any]) -> str:
+    own = part.get("title")
+    return str(own) if own else key.replace("_", " ").capitalize()
+
+
+def follow(schema: Any, root: Mapping[str, Any], value: Any = None) -> Mapping[str, Any]:
+    """The schema behind references and the branch of a union that the value belongs to."""
+    for _ in range(DEEPEST):
+        if not isinstance(schema, Mapping):
+            return {}
+        if "$ref" in schema:
+            schema = {**_target(schema["$ref"], root), **{k: v for k, v in schema.items() if k != "$ref"}}
+            continue
+        branches = schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf")
+        if not branches:
+            return schema
+        kept = {k: v for k, v in schema.items() if k not in ("anyOf", "oneOf", "allOf", "default")}
+        schema = {**_branch(branches, root, value), **kept}
+    return {}
+
+
+def _target(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Any = root
+    for part in reference.removeprefix("#/").split("/"):
+        found = found.get(part, {}) if isinstance(found, Mapping) else {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _branch(branches: Sequence[Any], root: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
+    for branch in branches:
+        resolved = _target(branch["$ref"], root) if isinstance(branch, Mapping) and "$ref" in branch else branch
+        if isinstance(resolved, Mapping) and _fits(resolved, value):
+            return resolved
+    real = [b for b in branches if isinstance(b, Mapping) and b.get("type") != "null"]
+    return real[0] if real else {}
+
+
+def _fits(part: Mapping[str, Any], value: Any) -> bool:
+    """Whether a branch is the one: its type, and the constants by which unions are told apart."""
+    names: dict[str, type | tuple[type, ...]] = {
+        "object": Mapping, "array": list, "string": str, "boolean": bool, "null": type(None), "integer": int,
+        "number": (int, Decimal),
+    }  # fmt: skip
+    kind = names.get(str(part.get("type", "object")))
+    if kind is None or not isinstance(value, kind) or (isinstance(value, bool) and part.get("type") != "boolean"):
+        return False
+    if not isinstance(value, Mapping):
+        return True
+    constants = {k: p["const"] for k, p in part.get("properties", {}).items() if isinstance(p, Mapping) and "const" in p}
+    return all(value.get(key) == wanted for key, wanted in constants.items())
+
+
+def changes(before: Any, after: Any, schema: Mapping[str, Any]) -> list[Change]:
+    """What differs between two payloads, value by value."""
+    old = {shown.path: shown for shown in fields(before, schema) if not shown.heading}
+    new = {shown.path: shown for shown in fields(after, schema) if not shown.heading}
+    paths = list(dict.fromkeys([*old, *new]))
+    return [_change(path, old.get(path), new.get(path)) for path in paths if _differs(old.get(path), new.get(path))]
+
+
+def _differs(before: Shown | None, after: Shown | None) -> bool:
+    return before is None or after is None or before.text != after.text
+
+
+def _change(path: str, before: Shown | None, after: Shown | None) -> Change:
+    label = (after or before).label if after or before else path
+    old, new = before.text if before else None, after.text if after else None
+    return Change(path, label, old, new, percent(old, new))
+
+
+def percent(before: str | None, after: str | None) -> str:
+    """How much a number grew or shrank: `-77 %`."""
+    try:
+        old, new = Decimal(before or ""), Decimal(after or "")
+    except InvalidOperation:
+        return ""
+    if not old.is_finite() or not new.is_finite() or old == 0:
+        return ""
+    return f"{(new - old) / abs(old) * 100:+.0f} %"

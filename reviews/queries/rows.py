@@ -1,0 +1,134 @@
+"""The rows of one page of the queue, as flat values: the template looks nothing up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from reviews.policy import ROUTINE, Floor, chip, money
+from reviews.states import Outcome
+
+_SQL = """
+SELECT i.id, i.ref, i.action_id, i.queue_id, i.action_type_id AS type, i.risk, i.confidence, i.amount, i.currency,
+       i.entered, i.due, i.breached, i.closed_at, i.question_open, i.deferred_until, i.version, i.waiting,
+       i.claimed_by_id, i.claimed_until > now() AS claimed, i.assignee_id,
+       c.username AS claimer, u.username AS assignee, p.name AS agent, r.username AS person,
+       a.agent_version, a.state, a.floors, a.outcome, a.needed, a.revision, a.digest, a.decide_by, a.reversibility,
+       t.question, s.title, clock_timestamp() AS now
+  FROM unnest(%s::uuid[]) WITH ORDINALITY AS k (id, place)
+  JOIN reviews_item_desk i ON i.id = k.id
+  JOIN reviews_action a ON a.id = i.action_id
+  JOIN reviews_actiontype t ON t.name = i.action_type_id
+  LEFT JOIN reviews_principal p ON p.id = a.proposer_id
+  LEFT JOIN reviews_user r ON r.id = a.requested_by_id
+  LEFT JOIN reviews_user c ON c.id = i.claimed_by_id
+  LEFT JOIN reviews_user u ON u.id = i.assignee_id
+  LEFT JOIN reviews_searchtext s ON s.action_id = i.action_id AND s.revision = a.revision
+ WHERE i.queue_id = ANY(%s)
+ ORDER BY k.place
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the queue."""
+
+    id: UUID
+    ref: str
+    action: UUID
+    type: str
+    risk: str
+    state: str
+    title: str
+    agent: str
+    confidence: str
+    amount: str
+    why: tuple[str, ...]
+    waiting: datetime
+    until: datetime | None
+    now: datetime
+    version: int
+    digest: str
+    assignee: str
+    claimer: str
+    is_open: bool
+    is_question: bool
+    question_open: bool
+    deferred: bool
+    breached: bool
+    two: bool
+    reversibility: str
+
+    @property
+    def key(self) -> str:
+        """What a form sends for this row: which item, in which version, showing which bytes."""
+        return f"{self.ref}:{self.version}:{self.digest}"
+
+    @property
+    def waited(self) -> float:
+        return (self.now - self.waiting).total_seconds()
+
+    @property
+    def left(self) -> float | None:
+        return None if self.until is None else (self.until - self.now).total_seconds()
+
+
+def rows(ids: Iterable[UUID], queues: Iterable[str]) -> list[Row]:
+    """The rows of these items in this order; what is out of reach is left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL, [list(ids), list(queues)])
+        names = [column.name for column in cursor.description]
+        return [_row(dict(zip(names, values, strict=True))) for values in cursor.fetchall()]
+
+
+def _row(got: Mapping[str, Any]) -> Row:
+    return Row(
+        id=got["id"],
+        ref=f"ACT-{got['ref']}",
+        action=got["action_id"],
+        type=got["type"],
+        risk=got["risk"],
+        state=got["state"],
+        title=got["title"] or f"{got['type']} (not yet in words)",
+        agent=_proposer(got),
+        confidence="" if got["confidence"] is None else f"{got['confidence']:.2f}",
+        amount="" if got["amount"] is None else money(got["amount"], got["currency"]),
+        why=why(got["floors"], got["outcome"]),
+        waiting=got["entered"],
+        until=got["decide_by"],
+        now=got["now"],
+        version=got["version"],
+        digest=bytes(got["digest"]).hex(),
+        assignee=got["assignee"] or "",
+        claimer=(got["claimer"] or "") if got["claimed"] else "",
+        is_open=got["closed_at"] is None,
+        is_question=got["question"],
+        question_open=got["question_open"],
+        deferred=got["deferred_until"] is not None,
+        breached=got["breached"],
+        two=got["needed"] > 1,
+        reversibility=got["reversibility"],
+    )
+
+
+def _proposer(got: Mapping[str, Any]) -> str:
+    if got["person"]:
+        return str(got["person"])
+    version = f" {got['agent_version']}" if got["agent_version"] else ""
+    return f"{got['agent'] or 'unknown'}{version}"
+
+
+def why(floors: Any, outcome: str | None) -> tuple[str, ...]:
+    """The floors that set the outcome, each in a phrase that betrays nothing about sampling."""
+    found = [chip((_floor(each),)) for each in floors or () if each.get("outcome") == outcome]
+    named = tuple(dict.fromkeys(words for words in found if words != ROUTINE))
+    return named or (ROUTINE,)
+
+
+def _floor(each: Mapping[str, Any]) -> Floor:
+    return Floor(str(each.get("name", "")), str(each.get("value", "")), Outcome(each["outcome"]))
