@@ -1,0 +1,206 @@
+"""Writes an export: what an outsider needs to check the log with `verify.py`, from one consistent read.
+
+Layout and line formats: docs/audit-log.md.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from audit import queries, registry, verify
+from audit.canonical import b64, encode, stamp
+from audit.notes import note, proof_text
+from audit.tiles import TileWriter
+from audit.tree import inclusion
+
+Progress = Callable[[int, int], None]
+CHUNK = 2_000
+
+
+class ExportFailed(RuntimeError):
+    """The export cannot be made; the message says why."""
+
+
+@dataclass
+class Request:
+    """What to export. `cases` None: everything. `fields` None: open every text; a list: only these fields."""
+
+    cases: Collection[str] | None = None
+    fields: Collection[str] | None = None
+    filters: dict[str, Any] = field(default_factory=dict)
+
+
+def export(folder: Path, request: Request | None = None, progress: Progress | None = None) -> dict[str, Any]:
+    """Fill an empty or new folder; returns the manifest. Raises ExportFailed if something is there already."""
+    if folder.exists() and any(folder.iterdir()):
+        raise ExportFailed(f"{folder} is not empty")
+    folder.mkdir(parents=True, exist_ok=True)
+    with one_read():
+        writer = _Writer(folder, request or Request(), progress or (lambda done, total: None))
+        writer.write()
+    return writer.seal()
+
+
+@contextmanager
+def one_read() -> Iterator[None]:
+    """One snapshot for everything inside; nothing inside can write."""
+    if connection.in_atomic_block:  # a test's own transaction
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+class _Writer:
+    def __init__(self, folder: Path, request: Request, progress: Progress) -> None:
+        self.folder = folder
+        self.request = request
+        self.progress = progress
+        self.status = queries.log_status()
+        self.promised: list[tuple[str, str]] = []
+        self.erased: dict[tuple[str, str], str] = {}
+        self.events = 0
+
+    def write(self) -> None:
+        checkpoints = self._checkpoints()
+        with (self.folder / "events.jsonl").open("wb") as file:
+            if self.request.cases is None:
+                self._all_events(file)
+            else:
+                self._case_events(file, checkpoints)
+        self._lines("content.jsonl", self._content())
+        self._lines("business.jsonl", self._business())
+        (self.folder / "policy").write_text(self._policy(), encoding="utf-8")
+        shutil.copyfile(verify.__file__, self.folder / "verify.py")
+
+    def seal(self) -> dict[str, Any]:
+        """The manifest, with the digests of the files it was written after."""
+        names = ("events.jsonl", "checkpoints.jsonl", "content.jsonl", "business.jsonl", "policy", "verify.py")
+        manifest = {
+            "version": 1,
+            "time": stamp(self.status.now),
+            "origin": settings.LOG_ORIGIN,
+            "size": self.status.signed_size,
+            "events": self.events,
+            "cases": None if self.request.cases is None else sorted(self.request.cases),
+            "filters": self.request.filters,
+            "oldest_unsequenced": None if self.status.oldest is None else stamp(self.status.oldest),
+            "files": {name: _digest(self.folder / name) for name in names},
+        }
+        text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
+        (self.folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+        return manifest
+
+    def _checkpoints(self) -> list[str]:
+        sql = "SELECT body, signature FROM audit.checkpoint WHERE signature IS NOT NULL"
+        if self.request.cases is not None:
+            sql += " ORDER BY size DESC LIMIT 1"
+        else:
+            sql += " ORDER BY size"
+        notes = [note(body, signature) for body, signature in _rows(sql)]
+        self._lines("checkpoints.jsonl", (json.dumps(text, ensure_ascii=False).encode() for text in notes))
+        return notes
+
+    def _all_events(self, file: IO[bytes]) -> None:
+        tiles = TileWriter(self.folder, entries=False)
+        for (leaf_hash,) in _rows(queries.HASHES, self.status.signed_size):
+            tiles.add(bytes(leaf_hash))
+        tiles.partials()
+        for sql in (queries.LEAVES, queries.WAITING):
+            for (leaf,) in _rows(sql):
+                self._event(file, bytes(leaf))
+
+    def _case_events(self, file: IO[bytes], checkpoints: Sequence[str]) -> None:
+        if not checkpoints:
+            raise ExportFailed("nothing is signed yet; the sequencer has not run")
+        node = queries.nodes(self.status.signed_size)
+        for index, leaf in queries.case_leaves(sorted(self.request.cases or ()), self.status.signed_size):
+            path = inclusion(node, index, self.status.signed_size)
+            proof = self.folder / "proofs" / f"{self.events:06d}.tlog-proof"
+            proof.parent.mkdir(exist_ok=True)
+            proof.write_text(proof_text(index, path, checkpoints[0]), encoding="utf-8")
+            self._event(file, leaf)
+
+    def _event(self, file: IO[bytes], leaf: bytes) -> None:
+        file.write(leaf + b"\n")
+        self.events += 1
+        start = leaf.find(b'"commit":{') + 9
+        if leaf[start : start + 2] != b"{}":
+            self._remember(leaf)
+        elif b'"privacy.erased"' in leaf:
+            self._remember(leaf)
+        if self.events % CHUNK == 0:
+            self.progress(self.events, self.status.size)
+
+    def _remember(self, leaf: bytes) -> None:
+        try:
+            event = json.loads(leaf)
+            self.promised.extend((event["id"], name) for name in event["commit"])
+            if event["name"] == "privacy.erased":
+                self.erased |= {(e["event"], e["field"]): event["id"] for e in event["data"]["entries"]}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return  # a damaged entry: the verifier says so
+
+    def _content(self) -> Iterator[bytes]:
+        """A line for each committed text: open, withheld or erased. A text that is just gone has none."""
+        texts = {(str(t.event), t.field): t for t in self._texts()}
+        for slot in self.promised:
+            line: dict[str, Any] = {"event": slot[0], "field": slot[1]}
+            text = texts.get(slot)
+            if text is not None and self._may_open(slot[1]):
+                line |= {"state": "open", "salt": b64(text.salt), "body": b64(text.body)}
+            elif text is not None:
+                line |= {"state": "withheld"}
+            elif slot in self.erased:
+                line |= {"state": "erased", "by": self.erased[slot]}
+            else:
+                continue
+            yield encode(line)
+
+    def _may_open(self, name: str) -> bool:
+        return self.request.fields is None or name in self.request.fields
+
+    def _texts(self) -> Iterator[registry.Text]:
+        for event, name, salt, body in _rows("SELECT event_id, field, salt, body FROM audit.content WHERE scheme = 0"):
+            yield registry.Text(event, name, bytes(salt), bytes(body))
+        for source in registry.texts().values():
+            yield from source(self.request.cases)
+
+    def _business(self) -> Iterator[bytes]:
+        for lines in registry.projections().values():
+            yield from (encode(line) for line in lines(self.request.cases))
+
+    def _policy(self) -> str:
+        keys = _rows(
+            "SELECT convert_from(leaf, 'UTF8')::jsonb #>> '{data,vkey}' FROM audit.event"
+            " WHERE name = 'log.key_added' ORDER BY n"
+        )
+        return "".join(f"log {vkey}\n" for (vkey,) in keys) + "quorum none\n"
+
+    def _lines(self, name: str, lines: Iterable[bytes]) -> None:
+        with (self.folder / name).open("wb") as file:
+            for line in lines:
+                file.write(line + b"\n")
+
+
+def _rows(sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
+    """Rows of a large answer, a chunk at a time, from a cursor on the server."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql, values)
+        while rows := cursor.fetchmany(CHUNK):
+            yield from rows
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,26 @@
+"""manage.py audit_export DIR: the log as files that verify.py checks. Login: auditor."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from audit.export import ExportFailed, Request, export
+
+
+class Command(BaseCommand):
+    help = "Export the record with its proofs, texts and business rows, and the program that checks them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path)
+        parser.add_argument("--case", action="append", dest="cases", metavar="ID", help="only this case; repeatable")
+        parser.add_argument("--closed", action="store_true", help="leave the texts out; their digests stay")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        fields: list[str] | None = [] if options["closed"] else None
+        try:
+            manifest = export(options["folder"], Request(cases=options["cases"], fields=fields))
+        except ExportFailed as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{manifest['events']} events, {manifest['size']} of them signed, in {options['folder']}")
+        self.stdout.write(f"check: python {options['folder'] / 'verify.py'} {options['folder']}")
