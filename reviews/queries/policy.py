@@ -19,6 +19,7 @@ from reviews.models import (
     ActionType,
     Authority,
     Level,
+    PolicyDraft,
     PolicyVersion,
     Principal,
     Revision,
@@ -313,3 +314,8 @@ def _examples(changed: Sequence[tuple[Action, Routing, Routing]]) -> tuple[Moved
         )
         for action, was, would in ranked
     )
+
+
+def draft_of(user: Any) -> PolicyDraft | None:
+    """This person's draft of the next policy, if they have begun one."""
+    return PolicyDraft.objects.filter(by=user.pk).first()

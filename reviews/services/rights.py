@@ -47,11 +47,9 @@ def demand(by: By, right: str) -> None:
 def demand_reason(reason: str) -> str:
     """The reason without its margins. InvalidDecision where it says too little or too much."""
     reason = reason.strip()
-    if not AUDIT: tuple[str, ...] = ("view_audit", "open_content", "export_audit", "verify_audit")
-REASON_SHORTEST <= len(reason) <= REASON_LONGEST:
+    if not REASON_SHORTEST <= len(reason) <= REASON_LONGEST:
         raise InvalidDecision(
-            f"a reason of {AUDIT: tuple[str, ...] = ("view_audit", "open_content", "export_audit", "verify_audit")
-REASON_SHORTEST} to {REASON_LONGEST} characters is needed"
+            f"a reason of {REASON_SHORTEST} to {REASON_LONGEST} characters is needed"
         )
     return reason
 

@@ -1,0 +1,39 @@
+"""What happened, to read: actions, votes, attempts. Bodies and free text are opened on the desk."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from reviews.admin.base import ReadOnly
+from reviews.models import Action, Attempt, Decision, Heartbeat
+
+
+@admin.register(Action)
+class ActionAdmin(ReadOnly):
+    list_display = ("id", "type", "state", "outcome", "risk", "confidence", "proposer", "created_at")
+    list_select_related = ("type", "proposer")
+    list_filter = ("state", "risk", "outcome")
+    ordering = ("-id",)
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnly):
+    list_display = ("created_at", "action", "verdict", "via", "reviewer", "reason_code")
+    list_select_related = ("action__type", "reviewer")
+    list_filter = ("verdict", "via")
+    exclude = ("purpose",)
+    ordering = ("-created_at",)
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ReadOnly):
+    list_display = ("leased_at", "action", "fence", "worker", "effect_at", "ended_at", "end")
+    list_select_related = ("action__type",)
+    list_filter = ("end",)
+    exclude = ("result", "note")
+    ordering = ("-leased_at",)
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(ReadOnly):
+    list_display = ("name", "kind", "started_at", "at", "busy_at", "note")
