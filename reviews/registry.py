@@ -21,6 +21,7 @@ from referencing.exceptions import Unresolvable
 
 from reviews.errors import InvalidPayload
 from reviews.policy import money
+from reviews.policy.amounts import amount_of
 from reviews.schemas import MAX_BODY, decode, encode
 from reviews.states import EffectMode, Reversibility, Risk
 from reviews.visible import clip, values_at, visible
@@ -256,19 +257,15 @@ _Stored: Any = validators.extend(
 )
 
 
-def amount(row: TypeRow, payload: Mapping[str, Any]) -> int | None:
-    """The amount in minor units where the type says there is one and the payload holds it."""
-    if not row.amount_path:
-        return None
-    found = next(iter(values_at(payload, row.amount_path)), None)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
-
-
-def currency(row: TypeRow, payload: Mapping[str, Any]) -> str:
-    """Three capital letters, or nothing: what is no currency code is none."""
-    found = next(iter(values_at(payload, row.currency_path)), None) if row.currency_path else None
-    word = found if isinstance(found, str) else row.currency
-    return word if re.fullmatch(r"[A-Z]{3}", word) else ""
+def amount(row: TypeRow, payload: Mapping[str, Any]) -> tuple[int | None, str]:
+    """The amount in minor units and its currency, as policy reads them."""
+    found, currency = amount_of(
+        payload,
+        amount_path=row.amount_path,
+        currency_path=row.currency_path,
+        currency=row.currency,
+    )
+    return found, currency if re.fullmatch(r"[A-Z]{3}", currency) else ""
 
 
 _FIELD = re.compile(r"\{([A-Za-z0-9_][A-Za-z0-9_.]*)\}")
@@ -281,8 +278,9 @@ def title(row: TypeRow, payload: Mapping[str, Any]) -> str:
 
 
 def _shown(row: TypeRow, payload: Mapping[str, Any], path: str) -> str:
-    if path == row.amount_path and (known := amount(row, payload)) is not None:
-        return money(known, currency(row, payload))
+    known, currency = amount(row, payload)
+    if path == row.amount_path and known is not None:
+        return money(known, currency)
     values = [_word(v) for v in values_at(payload, path) if v is not None]
     return _fit(", ".join(values) or "nothing", MOST_FIELD)
 

@@ -17,8 +17,8 @@ from reviews.errors import AlreadyDecided, NotFound, StaleRevision, WrongState
 from reviews.models import (
     Action,
     Decision,
+    DeskItem,
     Evidence,
-    Item,
     Message,
     QueueStamp,
     Reach,
@@ -148,32 +148,30 @@ def reached(user: User) -> models.QuerySet[Reach]:
     return Reach.objects.filter(group__user=user, group__user__is_active=True)
 
 
-def items() -> models.QuerySet[Item]:
-    """Items as the web login may read them: without their purpose."""
-    return Item.objects.defer("purpose")
-
-
-def find_item(item: UUID, by: By) -> Item:
+def find_item(item: UUID, by: By) -> DeskItem:
     """An item within the person's reach; anything else is not there."""
-    row = items().filter(id=item, queue__in=reached(by.user).values("queue")).first()
+    within = reached(by.user).values("queue")
+    row = DeskItem.objects.filter(id=item, queue__in=within).first()
     if row is None:
         raise NotFound("there is no such item, or it is out of your reach")
     return row
 
 
-def open_item(action: UUID) -> Item | None:
-    """The open item of a locked action."""
-    return items().filter(action=action, closed_at=None).first()
-
-
-def locked_item(item: UUID, by: By) -> tuple[Case, Item]:
+def locked_item(item: UUID, by: By) -> tuple[Case, DeskItem]:
     """Find an item within reach, lock its action, and read the item again under the lock."""
     action = find_item(item, by).action_id
     case = lock(action, by=actor(by), request=by.request)
-    return case, items().select_related("claimed_by").get(id=item)
+    return case, DeskItem.objects.select_related("claimed_by").get(id=item)
 
 
-def demand_pending(case: Case, item: Item) -> None:
+def change_item(item: DeskItem, *, seen: bool = True, **columns: Any) -> None:
+    """Change an item under its action's lock. `seen`: reviewers must know, so its version rises."""
+    if seen:
+        columns["version"] = models.F("version") + 1
+    DeskItem.objects.filter(id=item.id).update(**columns)
+
+
+def demand_pending(case: Case, item: DeskItem) -> None:
     """Raises AlreadyDecided, naming who was first, unless the item still waits for people."""
     if case.action.state != Status.PENDING or item.closed_at is not None:
         raise lost(case.action)
@@ -196,7 +194,7 @@ def lost(action: Action) -> AlreadyDecided | WrongState:
     return AlreadyDecided(by=who, at=last.created_at, state=str(state))
 
 
-def demand_seen(case: Case, item: Item, *, version: int, digest: bytes) -> None:
+def demand_seen(case: Case, item: DeskItem, *, version: int, digest: bytes) -> None:
     """Raises StaleRevision unless the page showed what is there now."""
     if digest != digest_of(case.action):
         raise StaleRevision("it was changed since you opened it", revision=case.action.revision)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from audit.events import ActionProposed, EventName
 from audit.services import Actor, Entry, prepare, record
@@ -45,13 +46,18 @@ class _Proposer:
 
     @property
     def person(self) -> int | None:
-        return self.by.user.id if self.by and not self.principal else None
+        return self.by.user.id if self.by and not (self.principal or self.run) else None
+
+    @property
+    def program(self) -> UUID | None:
+        """The principal to name in the row; a run's is derived there."""
+        return None if self.run else self.principal
 
     @property
     def actor(self) -> Actor:
-        if self.by and not self.principal:
+        if self.by and self.person:
             return actor(self.by, "proposer")
-        return Actor("agent", str(self.principal or f"run:{self.run}"))
+        return Actor("agent", str(self.principal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +94,22 @@ def propose(
     kind = action_type(proposal.type)
     _, body = canonical(kind, proposal.payload)
     evidence = [_text(_artefact(one)) for one in proposal.evidence]
+    draft = _Birth(new_id(), who, kind, proposal, _text(body), evidence, retry_of, reverses)
+    try:
+        return _park(draft)
+    except IntegrityError as exc:
+        if "action_dedup" not in str(exc):
+            raise
+        return _park(draft)  # a twin committed in between: now it is known
+
+
+def _park(draft: _Birth) -> Proposed:
     with desk_errors(), transaction.atomic():
-        known, at = _known(who, proposal, body)
+        known, principal, at = _known(draft)
         if known is not None:
             return Proposed(known, created=False)
-        born = _Birth(new_id(), who, kind, proposal, _text(body), evidence, retry_of, reverses)
-        born.write(at)
-    return Proposed(born.id, created=True)
+        replace(draft, who=replace(draft.who, principal=principal)).write(at)
+    return Proposed(draft.id, created=True)
 
 
 def action_type(name: str) -> ActionType:
@@ -108,23 +123,34 @@ def action_type(name: str) -> ActionType:
 
 
 def _artefact(one: EvidenceIn) -> bytes:
-    """The bytes of an artefact, as text; refuses what no page could show."""
-    body = encode(one.text)
+    """The bytes of an artefact; it is shown as it came, not approved, so any text will do."""
+    try:
+        body = one.text.encode()
+    except UnicodeEncodeError as exc:
+        raise _refused("evidence", "holds a lone surrogate") from exc
     if len(body) > MAX_EVIDENCE:
-        where = {"path": "evidence", "message": "an artefact is larger than 1 MiB"}
-        raise InvalidPayload("evidence: an artefact is larger than 1 MiB", [where])
-    return one.text.encode()
+        raise _refused("evidence", "an artefact is larger than 1 MiB")
+    return body
 
 
-def _known(who: _Proposer, proposal: Proposal, body: bytes) -> tuple[UUID | None, datetime]:
-    """An earlier action of this proposer under the same key, and the clock."""
+def _refused(path: str, message: str) -> InvalidPayload:
+    return InvalidPayload(f"{path}: {message}", [{"path": path, "message": message}])
+
+
+def _known(draft: _Birth) -> tuple[UUID | None, UUID | None, datetime]:
+    """An earlier action of this proposer under the same key; who the proposer is; the clock."""
+    who, proposal = draft.who, draft.proposal
+    principal = "reviews_run_principal(%s)" if who.run else "%s::uuid"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT reviews_known_proposal(%s, %s, %s, %s, %s, %s), clock_timestamp()",
-            [who.run, who.principal, who.person, proposal.dedup_key, proposal.type, body],
-        )
-        known, at = cursor.fetchone()
-    return known, at
+            f"SELECT reviews_known_proposal(%s, %s, %s, %s, %s, %s), {principal}, clock_timestamp()",  # noqa: S608  no value in it
+            [
+                who.run, who.program, who.person, proposal.dedup_key, proposal.type,
+                draft.payload.body, who.run or who.program,
+            ],
+        )  # fmt: skip
+        known, proposer, at = cursor.fetchone()
+    return known, proposer, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +215,7 @@ class _Birth:
             " confidence, digest, retry_of_id, reverses_id, plan_id, plan_step, case_seq, case_head)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
-                self.id, self.kind.name, self.who.run, self.who.principal, self.who.person,
+                self.id, self.kind.name, self.who.run, self.who.program, self.who.person,
                 self.proposal.dedup_key, self.proposal.confidence, self.payload.digest,
                 self.retry_of, self.reverses, plan.action if plan else None,
                 plan.step if plan else None, entry.seq, entry.hash,
@@ -201,7 +227,7 @@ class _Birth:
             cursor,
             action=self.id,
             number=1,
-            author=None if not self.who.person else self.who.person,
+            author=self.who.person,
             text=self.payload,
             event=entry,
         )
@@ -234,7 +260,7 @@ class _Birth:
             number=1,
             kind="reasoning",
             author=self.who.person,
-            text=_text(encode({"text": self.proposal.reasoning})),
+            text=message_text(self.proposal.reasoning),
             event=entry,
         )
 
@@ -284,6 +310,11 @@ def insert_message(
         "INSERT INTO reviews_messagebody (message_id, salt, scheme, body) VALUES (%s, %s, 0, %s)",
         [message, text.salt, text.body],
     )
+
+
+def message_text(text: str, **more: Any) -> _Text:
+    """A message's bytes: {"text": ...} and what else belongs to it."""
+    return _text(encode({"text": unicodedata.normalize("NFC", text), **more}))
 
 
 def permille(confidence: float | None) -> int | None:

@@ -1,0 +1,79 @@
+"""Reason codes: what reviewers pick instead of typing, per action type and verdict. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from reviews.errors import InvalidDecision
+from reviews.schemas import MAX_NOTE
+from reviews.states import Risk, Verdict
+
+OTHER = "other"
+SHORTEST_OTHER = 10
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Preset(NamedTuple):
+    code: str
+    text: str
+
+
+DEFAULTS: Mapping[str, tuple[Preset, ...]] = {
+    "approve": (
+        Preset("checked", "Checked against the evidence; it is right."),
+        Preset("policy", "Within policy."),
+        Preset("customer", "The customer asked for exactly this."),
+    ),
+    "reject": (
+        Preset("wrong_facts", "The facts do not support it."),
+        Preset("against_policy", "Against policy."),
+        Preset("wrong_target", "Wrong customer, order or recipient."),
+        Preset("wrong_amount", "Wrong amount."),
+        Preset("not_needed", "Not needed."),
+        Preset("unclear", "Cannot be judged from what is shown."),
+    ),
+    "escalate": (
+        Preset("above_me", "Above what I may decide."),
+        Preset("specialist", "Needs a specialist."),
+        Preset("unsure", "I am not sure enough."),
+    ),
+    "edit": (
+        Preset("corrected", "Corrected a mistake of the agent."),
+        Preset("reworded", "Same thing, better words."),
+    ),
+}
+
+
+class HasPresets(Protocol):
+    @property
+    def presets(self) -> Any: ...
+
+
+def presets(kind: HasPresets, verb: str) -> tuple[Preset, ...]:
+    """The reasons on offer, at most nine; a type's own replace the usual ones."""
+    own = (kind.presets or {}).get(verb) or ()
+    found = tuple(Preset(p["code"], p["text"]) for p in own if "code" in p and "text" in p)
+    return (found or DEFAULTS.get(verb, ()))[:9]
+
+
+def worded(kind: HasPresets, verb: str, code: str, rationale: str, *, required: bool) -> str:
+    """The rationale to record. Raises InvalidDecision where one is missing or cannot be kept."""
+    words = rationale.strip()
+    if _CONTROL.search(words) or len(words) > MAX_NOTE:
+        raise InvalidDecision(f"the note holds control characters or is longer than {MAX_NOTE}")
+    known = {p.code: p.text for p in presets(kind, verb)}
+    if code and code != OTHER and code not in known:
+        raise InvalidDecision(f"{code!r} is no reason code for this")
+    if code == OTHER and len(words) < SHORTEST_OTHER:
+        raise InvalidDecision(f"say what the other reason is, in {SHORTEST_OTHER} letters or more")
+    words = words or known.get(code, "")
+    if required and not words:
+        raise InvalidDecision("a reason is needed")
+    return words
+
+
+def rationale_required(verdict: Verdict, risk: Risk) -> bool:
+    """Whether a verdict must say why: all but the approval of something harmless."""
+    return verdict is not Verdict.APPROVE or risk.rank >= Risk.HIGH.rank

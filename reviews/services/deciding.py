@@ -1,0 +1,340 @@
+"""Deciding one action, and taking a decision back before it is released."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from audit import events
+from audit.events import EventName
+from audit.services import record
+from reviews.errors import (
+    InvalidDecision,
+    NotFound,
+    NotPermitted,
+    Released,
+    StaleRevision,
+    WrongState,
+    desk_errors,
+)
+from reviews.ids import new_id
+from reviews.models import Action, Decision, DeskItem, Retraction, Revision
+from reviews.policy import Parties, may_approve, may_decide, undo_window
+from reviews.policy import Case as Matter
+from reviews.queries.policy import grants_of
+from reviews.reasons import rationale_required, worded
+from reviews.registry import amount
+from reviews.schemas import DecisionIn, Seen
+from reviews.services.base import (
+    By,
+    Case,
+    actor,
+    after_commit,
+    change_item,
+    demand_pending,
+    demand_seen,
+    digest_of,
+    in_seconds,
+    last_numbers,
+    lock,
+    locked_item,
+)
+from reviews.services.pacing import demand_look, demand_pace
+from reviews.services.proposing import permille
+from reviews.services.routing import Read, read_revision
+from reviews.states import MODE, Outcome, Risk, Status, Verdict
+from reviews.visible import all_texts, hidden_at
+
+CLOSING = (Verdict.APPROVE, Verdict.REJECT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """A verdict that passed every check and is about to be written."""
+
+    verdict: Verdict
+    code: str
+    rationale: str
+    seen: Seen
+    dwell_ms: int | None = None
+    via: str = "single"
+
+
+def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
+    """Approve or reject what the page showed. The loser of a race learns who won, and when.
+
+    Raises StaleRevision, AlreadyDecided, NotPermitted, InvalidDecision,
+    TooFast; then nothing is written. A rejection always closes; an approval
+    when enough people have approved these very bytes.
+    """
+    if decision.verdict not in CLOSING:
+        raise InvalidDecision(f"{decision.verdict} has a verb of its own")
+    with desk_errors(), transaction.atomic():
+        case, row = locked_item(item, by)
+        demand_pending(case, row)
+        demand_seen(case, row, version=seen.version, digest=seen.digest)
+        read = read_revision(case.action, case.action.type)
+        demand_authority(case, read, by)
+        words = _reason(case.action, decision)
+        dwell = _look(case, read, seen, by)
+        vote = Vote(
+            verdict=decision.verdict,
+            code=decision.reason_code,
+            rationale=words,
+            seen=seen,
+            dwell_ms=dwell,
+        )
+        if decision.verdict is Verdict.APPROVE:
+            demand_approvable(case, row, read, by)
+        made = cast(case, row, vote, by)
+        after_commit([case.action.id], [row.queue_id])
+        record(case.entries)
+    return made
+
+
+def _reason(action: Action, decision: DecisionIn) -> str:
+    required = rationale_required(decision.verdict, Risk(action.risk))
+    return worded(
+        action.type, decision.verdict, decision.reason_code, decision.rationale, required=required
+    )
+
+
+def _look(case: Case, read: Read, seen: Seen, by: By) -> int:
+    """Dwell and pace, and that nothing was added to what was shown."""
+    evidence, message = last_numbers(case.action.id)
+    if (seen.evidence, seen.message) != (evidence, message):
+        raise StaleRevision("something was added since you opened it")
+    demand_pace(user=by.user, risk=Risk(case.action.risk), now=case.now)
+    words = len(all_texts(read.payload).split())
+    return demand_look(action=case.action, user=by.user, opened_at=seen.opened_at, words=words)
+
+
+def demand_authority(case: Case, read: Read, by: By) -> None:
+    """Raises NotPermitted unless this person's authority covers type, risk and amount."""
+    action = case.action
+    found, currency = amount(action.type, read.payload)
+    matter = Matter(
+        type=action.type_id,
+        risk=Risk(action.risk),
+        has_amount=bool(action.type.amount_path),
+        amount=found,
+        currency=currency,
+    )
+    permission = may_decide(matter, grants_of(by.user), now=case.now)
+    if not permission.allowed:
+        raise NotPermitted(permission.reason)
+
+
+def demand_approvable(case: Case, row: DeskItem, read: Read, by: By) -> None:
+    """Everything that stands against an approval, each refusal in words."""
+    action = case.action
+    if row.question_open:
+        raise WrongState("a question is open; it can be rejected, or answered first")
+    if read.problem:
+        raise InvalidDecision(f"it cannot be approved: {read.problem}")
+    if action.type.question and action.revision == 1:
+        raise InvalidDecision("a question is answered, not approved")
+    hidden = hidden_at(read.payload, action.type.machine_paths)
+    if hidden:
+        raise InvalidDecision(f"it cannot be approved: hidden characters in {', '.join(hidden)}")
+    permission = may_approve(by.user.id, parties_of(action))
+    if not permission.allowed:
+        raise NotPermitted(permission.reason)
+
+
+def parties_of(action: Action) -> Parties:
+    """Who had a hand in it. Whoever asks for a reversal may approve it."""
+    revision = Revision.objects.get(action=action, number=action.revision)
+    escalators = Decision.objects.filter(action=action, verdict=Verdict.ESCALATE)
+    reversal = action.reverses_id is not None and action.needed == 1
+    author = revision.author_id if action.revision > 1 else None
+    return Parties(
+        proposer=None if reversal else action.requested_by_id,
+        owner=action.owner_id,
+        author=author,
+        escalators=frozenset(escalators.values_list("reviewer_id", flat=True)),
+        needed=action.needed,
+        self_edit=revision.self_edit,
+    )
+
+
+def cast(case: Case, row: DeskItem, vote: Vote, by: By) -> Decision:
+    """Write the vote and, where it closes the action, the state that follows."""
+    action = case.action
+    to = _leads_to(action, vote.verdict)
+    made = new_id()
+    entry = case.note(
+        EventName.DECISION_RECORDED,
+        vote_event(case, row, vote, by, made),
+        to=to,
+        content={"rationale": vote.rationale, "identity": str(by.user)},
+    )
+    decision = insert_vote(case, row, vote, by, made, entry.id)
+    if to is None:
+        case.move(entry)
+        DeskItem.objects.filter(id=row.id, claimed_by=by.user).update(claimed_by=None)
+    else:
+        case.move(entry, state=to, **_dates(action, to))
+        change_item(row, closed_at=case.now, claimed_by=None, claimed_until=None)
+    return decision
+
+
+def _leads_to(action: Action, verdict: Verdict) -> Status | None:
+    if verdict is Verdict.REJECT:
+        return Status.REJECTED
+    return Status.APPROVED if _approvals(action) + 1 >= action.needed else None
+
+
+def _approvals(action: Action) -> int:
+    """Live approvals of people on the current bytes."""
+    return Decision.objects.filter(
+        action=action,
+        revision=action.revision,
+        verdict=Verdict.APPROVE,
+        reviewer__isnull=False,
+        retraction=None,
+    ).count()
+
+
+def _dates(action: Action, to: Status) -> dict[str, Any]:
+    """By the database's clock: when it is released, and until when it may start."""
+    least = action.type.undo_window or 0
+    window = undo_window(Risk(action.risk), settings.TIMINGS, at_least=least)
+    dates: dict[str, Any] = {"release_at": in_seconds(window)}
+    if to is Status.APPROVED:
+        lasts = action.type.valid_for or settings.TIMINGS.valid_for
+        dates["valid_until"] = in_seconds(window + lasts)
+    return dates
+
+
+def retractions(action: Action, by: By) -> int:
+    """How often this person took a vote on this action back: the round of the next."""
+    return Retraction.objects.filter(decision__action=action, decision__reviewer=by.user).count()
+
+
+def vote_event(
+    case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, **more: Any
+) -> events.DecisionRecorded:
+    action = case.action
+    return events.DecisionRecorded(
+        verdict=vote.verdict.value,
+        single=vote.via == "single",
+        reason_code=vote.code,
+        decision=str(decision),
+        reviewer=by.user.pseudonym,
+        round=retractions(action, by),
+        evidence_seen=vote.seen.evidence,
+        messages_seen=vote.seen.message,
+        opened_at=vote.seen.opened_at,
+        shown_ms=vote.dwell_ms,
+        deadline=action.decide_by,
+        item=f"ACT-{row.ref}",
+        **case_facts(action),
+        **more,
+    )
+
+
+def case_facts(action: Action) -> dict[str, Any]:
+    """What a decision's event repeats of the action, so that it can be read by itself."""
+    outcome = Outcome(action.outcome or Outcome.REVIEW)
+    fired = [f["name"] for f in action.floors if f.get("outcome") == outcome]
+    return {
+        "revision": action.revision,
+        "digest": digest_of(action),
+        "principal": str(action.proposer_id or ""),
+        "agent_version": action.agent_version,
+        "type": action.type_id,
+        "type_version": str(action.type_version),
+        "run": str(action.run) if action.run else None,
+        "policy": "default",
+        "policy_version": action.policy_version,
+        "outcome": outcome.value,
+        "mode": MODE[outcome].value,
+        "trigger": "; ".join(fired)[:200],
+        "risk": action.risk,
+        "confidence_permille": permille(action.confidence),
+        "needed": action.needed,
+    }
+
+
+def insert_vote(
+    case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, event: UUID, **more: Any
+) -> Decision:
+    action = case.action
+    return Decision.objects.create(
+        id=decision,
+        action_id=action.id,
+        item_id=row.id,
+        revision=action.revision,
+        digest=digest_of(action),
+        reviewer=by.user,
+        verdict=vote.verdict.value,
+        via=vote.via,
+        risk=action.risk,
+        reason_code=vote.code,
+        batch=case.batch,
+        seen_evidence=vote.seen.evidence,
+        seen_message=vote.seen.message,
+        opened_at=vote.seen.opened_at,
+        dwell_ms=vote.dwell_ms,
+        event_id=event,
+        created_at=case.now,
+        **more,
+    )
+
+
+def retract(*, decision: UUID, by: By) -> None:
+    """Take back one's own vote before release: the action waits again. Released when it is too late."""
+    with desk_errors(), transaction.atomic():
+        vote = Decision.objects.filter(id=decision, reviewer=by.user).first()
+        if vote is None:
+            raise NotFound("there is no such decision of yours")
+        case = lock(vote.action_id, by=actor(by), request=by.request)
+        row = take_back(case, vote, by)
+        after_commit([case.action.id], [row.queue_id])
+        record(case.entries)
+
+
+def take_back(case: Case, vote: Decision, by: By) -> DeskItem:
+    """Write the retraction and reopen what the vote had closed."""
+    demand_retractable(case, vote)
+    action = case.action
+    closed = action.state in (Status.APPROVED, Status.REJECTED)
+    entry = case.note(
+        EventName.DECISION_RETRACTED,
+        events.DecisionRetracted(
+            decision=str(vote.id), verdict=vote.verdict, revision=vote.revision, round=vote.round
+        ),
+        to=Status.PENDING if closed else None,
+    )
+    Retraction.objects.create(
+        decision=vote, by=by.user, event_id=entry.id, created_at=case.now
+    )
+    row = DeskItem.objects.get(id=vote.item_id)
+    if closed:
+        case.move(entry, state=Status.PENDING, release_at=None, valid_until=None)
+        change_item(row, closed_at=None)
+    else:
+        case.move(entry)
+    return row
+
+
+def demand_retractable(case: Case, vote: Decision) -> None:
+    """Raises Released once the window is over, WrongState where there is nothing to take back."""
+    action = case.action
+    if vote.verdict not in CLOSING or Retraction.objects.filter(decision=vote).exists():
+        raise WrongState("there is nothing left to take back")
+    if vote.revision != action.revision:
+        raise WrongState("that vote was on an earlier revision and counts no more")
+    if action.state == Status.PENDING:
+        return
+    if action.state not in (Status.APPROVED, Status.REJECTED):
+        raise Released(f"released: it is {action.state} now", state=action.state)
+    if action.release_at is None or action.release_at <= case.now or action.fence:
+        raise Released("released: the time to take it back is over", state=action.state)
+
+
