@@ -46,7 +46,7 @@ def celery_settings(env: Env, timings: Timings, bell: Doorbell, user: str) -> di
         "broker_connection_timeout": 2,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": _transport(f"{bell}:", timings.visibility if desk else timings.agent_visibility),
+        "broker_transport_options": transport(f"{bell}:", timings.visibility if desk else timings.agent_visibility),
         "task_soft_time_limit": timings.soft if desk else timings.agent_soft,
         "task_time_limit": timings.hard if desk else timings.agent_hard,
         "worker_max_tasks_per_child": 500,
@@ -60,7 +60,8 @@ def celery_settings(env: Env, timings: Timings, bell: Doorbell, user: str) -> di
     }
 
 
-def _transport(prefix: str, visibility: float) -> dict[str, Any]:
+def transport(prefix: str, visibility: float) -> dict[str, Any]:
+    """Options of the Redis transport; an empty prefix is left out."""
     return {
         "visibility_timeout": visibility,
         "socket_timeout": 5,
@@ -69,7 +70,7 @@ def _transport(prefix: str, visibility: float) -> dict[str, Any]:
         "health_check_interval": 5,
         "retry_on_timeout": False,
         "queue_order_strategy": "round_robin",
-        "global_keyprefix": prefix,
+        **({"global_keyprefix": prefix} if prefix else {}),
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
     }

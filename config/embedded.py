@@ -70,7 +70,7 @@ class Account(NamedTuple):
 def account() -> Account:
     """Who the servers run as."""
     if os.geteuid() != 0:
-        return Account(_user_name(os.geteuid()), os.geteuid(), os.getegid())
+        return this_user()
     for name in UNPRIVILEGED:
         try:
             entry = pwd.getpwnam(name)
@@ -97,8 +97,17 @@ def data_root(state: Path) -> Path:
     """Where the servers of this state folder keep their data: inside it, or as root under /var/tmp."""
     if os.geteuid() != 0:
         return state
-    mark = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]
-    return Path("/var/tmp") / f"assentry-{mark}"  # noqa: S108  made with mode 0700, or refused, in folder()
+    return Path("/var/tmp") / f"assentry-{state_mark(state)}"  # noqa: S108  made with mode 0700, or refused, in folder()
+
+
+def state_mark(state: Path) -> str:
+    """A short name for this state folder, for what must lie elsewhere."""
+    return hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]
+
+
+def this_user() -> Account:
+    """Who runs this program."""
+    return Account(_user_name(os.geteuid()), os.geteuid(), os.getegid())
 
 
 def folder(path: Path, owner: Account) -> Path:

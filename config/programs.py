@@ -1,0 +1,118 @@
+"""The processes of one installation and the supervisor configuration that runs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from config import embedded
+from config.env import ROOT
+from config.installation import Installation
+
+CELERY = ("-m", "celery", "-A")
+WORKER = ("worker", "--without-mingle", "--without-gossip", "--loglevel", "INFO")
+THREADS = "8"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process: its command, its database login, and how it likes to be stopped."""
+
+    name: str
+    arguments: tuple[str, ...]
+    role: str
+    stop: str = "TERM"
+    stop_seconds: int = 12
+    server: bool = False
+
+
+def programs(place: Installation) -> list[Program]:
+    """Everything that runs, servers first."""
+    return [*_servers(place), *_workers(place)]
+
+
+def _servers(place: Installation) -> Iterator[Program]:
+    for name, used, stop in (("postgres", not place.own_database, "INT"), ("valkey", not place.own_broker, "TERM")):
+        if used:
+            arguments = ("-m", "config.embedded", name, str(place.base))
+            yield Program(name, arguments, "", stop, stop_seconds=embedded.STOP_SECONDS, server=True)
+
+
+def _workers(place: Installation) -> Iterator[Program]:
+    manage = str(ROOT / "manage.py")
+    bind = f"{embedded.HOST}:{place.ports['web']}"
+    yield Program("sequencer", (manage, "sequencer"), "sequencer")
+    yield Program("keeper", (manage, "keeper"), "router")
+    yield Program("drain", (manage, "drain"), "executor")
+    yield Program("executors", (*CELERY, "config.celery:desk", *WORKER, "-n", "executors@%%h", "-c", "2"), "executor")
+    yield Program("agents", (*CELERY, "config.celery:agent", *WORKER, "-n", "agents@%%h", "-c", "2"), "agent")
+    gunicorn = (
+        "-m", "gunicorn", "config.wsgi", "--bind", bind, "--worker-class", "gthread", "--preload",
+        "--workers", "2", "--threads", THREADS, "--graceful-timeout", "5", "--access-logfile", "-",
+        "--access-logformat", '%%(t)s "%%(m)s %%(U)s" %%(s)s %%(M)sms', "--no-control-socket",
+    )  # fmt: skip
+    yield Program("web", gunicorn, "web")
+
+
+def configuration(place: Installation, socket: Path) -> str:
+    """The text of supervisor.conf. Its own log and socket are readable by this user alone."""
+    head = f"""\
+[supervisord]
+nodaemon=true
+umask=077
+identifier=assentry
+{user_line()}logfile={place.logs}/supervisor.log
+logfile_maxbytes=2MB
+logfile_backups=1
+pidfile={place.state}/run/supervisor.pid
+childlogdir={place.logs}
+
+[unix_http_server]
+file={socket}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+    return head + "".join(_section(place, program, rank) for rank, program in enumerate(programs(place), 1))
+
+
+def user_line() -> str:
+    """Root says so once, or supervisor warns about it at each start."""
+    return "user=root\n" if os.geteuid() == 0 else ""
+
+
+def _section(place: Installation, program: Program, rank: int) -> str:
+    command = " ".join(quoted(part) for part in (sys.executable, *program.arguments))
+    environment = ",".join(f'{name}="{escaped(value)}"' for name, value in place.environment(program.role).items())
+    return f"""
+[program:{program.name}]
+command={command}
+directory={ROOT}
+environment={environment}
+priority={rank}
+autostart={"true" if program.server else "false"}
+autorestart=true
+startsecs=1
+startretries=30
+stopsignal={program.stop}
+stopwaitsecs={program.stop_seconds}
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={place.logs}/{program.name}.log
+stdout_logfile_maxbytes=5MB
+stdout_logfile_backups=1
+"""
+
+
+def quoted(part: str) -> str:
+    """One argument for supervisor's own splitting, which follows the shell's double quotes."""
+    return '"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' if set(part) & set(" \"'();#") else part
+
+
+def escaped(value: str) -> str:
+    """A value inside environment="...": % starts an expansion there, and a quote would end it."""
+    return value.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
