@@ -7,7 +7,7 @@ from django.db import models
 
 
 class Event(models.Model):
-    """One append-only record; a leaf of the Merkle log."""
+    """One append-only record; a leaf of the Merkle log. Read through the view that every reader may use."""
 
     n = models.BigIntegerField(primary_key=True)
     id = models.UUIDField(unique=True)
@@ -26,7 +26,7 @@ class Event(models.Model):
     class Meta:
         managed = False
         default_permissions = ("view",)
-        db_table = '"audit"."event"'
+        db_table = '"audit"."event_web"'
         permissions = (
             ("view_audit", "May read the record: search, timeline, integrity"),
             ("open_content", "May open texts of decided cases and put them into exports"),

@@ -1,18 +1,24 @@
 """Reads of the record: status, health, search, timelines, proofs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
+from audit.models import Checkpoint, Event, Job
+from audit.notes import note, proof_text
 from audit.tiles import WIDTH, nodes_from, tile_path
-from audit.tree import Node, root_of
+from audit.timeline import CommittedText, TimelineRow, timeline
+from audit.tree import Node, inclusion, root_of
 
+__all__ = ["CommittedText", "TimelineRow", "timeline"]
 MMD = timedelta(seconds=10)
 
-LEAVES = "SELECT l.leaf_index, l.leaf_hash, e.leaf FROM audit.leaf l JOIN audit.event e USING (n) ORDER BY l.leaf_index"
+HASHES = "SELECT leaf_hash FROM audit.leaf WHERE leaf_index < %s ORDER BY leaf_index"
+LEAVES = "SELECT e.leaf FROM audit.leaf l JOIN audit.event e USING (n) ORDER BY l.leaf_index"
 WAITING = "SELECT e.leaf FROM audit.event e WHERE NOT EXISTS (SELECT FROM audit.leaf l WHERE l.n = e.n) ORDER BY e.n"
 
 
@@ -83,3 +89,152 @@ def _leaf_hashes(start: int, stop: int) -> list[bytes]:
             [start, stop],
         )
         return [bytes(row[0]) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the watchdog saw. Empty `alarms`: nothing to worry about."""
+
+    size: int
+    waiting: int
+    oldest_waiting_s: float
+    without_leaf: int
+    signed_size: int
+    signed_at: datetime | None
+    unsigned: int
+    erased: int
+    anchored_size: int | None
+    anchored_at: datetime | None
+    alarms: tuple[str, ...]
+
+
+def health() -> Health:
+    """The state of the log for /healthz, the front page and the integrity page. Every role may ask."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT h.*, clock_timestamp() FROM audit.health() h")
+        size, waiting, oldest, orphans, signed, signed_at, unsigned, erased, now = cursor.fetchone()
+    anchored_size, anchored_at = _anchor()
+    seen = Health(
+        size, waiting, oldest or 0.0, orphans, signed or 0, signed_at, unsigned, erased, anchored_size, anchored_at, ()
+    )
+    return replace(seen, alarms=tuple(_alarms(seen, now)))
+
+
+def _alarms(seen: Health, now: datetime) -> Iterator[str]:
+    limit = MMD.total_seconds()
+    if seen.oldest_waiting_s > limit:
+        yield f"an event has waited {seen.oldest_waiting_s:.0f} s for its place in the log; is the sequencer running?"
+    if seen.without_leaf:
+        yield f"{seen.without_leaf} events are neither in the log nor waiting for it"
+    if seen.unsigned and seen.signed_at and now - seen.signed_at > MMD and seen.size > seen.signed_size:
+        yield f"the log has {seen.size} leaves, and only {seen.signed_size} are under a signature"
+    if seen.anchored_size is not None and seen.anchored_size > seen.size:
+        yield f"the anchor saw {seen.anchored_size} leaves, the database has {seen.size}: it was restored or cut"
+    if seen.anchored_at is not None and now - seen.anchored_at > timedelta(hours=1):
+        yield "the newest checkpoint outside the database is older than an hour"
+
+
+def _anchor() -> tuple[int | None, datetime | None]:
+    """Size and age of the published checkpoint, where this process may read the folder."""
+    path = settings.ANCHOR_DIR / "checkpoint"
+    try:
+        size = int(path.read_text(encoding="utf-8").split("\n")[1])
+        return size, datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OSError, ValueError, IndexError):
+        return None, None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """A search of the record. Empty: everything, newest first."""
+
+    case: str = ""
+    name: str = ""
+    actor: str = ""
+    verdict: str = ""
+    type: str = ""
+    agent: str = ""
+    batch: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+COLUMNS = {"case": "e.case_id = %s", "name": "e.name = %s", "actor": "e.actor_ref = %s", "batch": "e.batch_id = %s",
+           "since": "e.at >= %s", "until": "e.at < %s"}  # fmt: skip
+IN_DATA = {"verdict": "verdict", "type": "type", "agent": "principal"}
+
+
+def search(filters: Filters, *, before: int | None = None, limit: int = 50) -> list[Event]:
+    """A page of events, newest first; `before` is the smallest `n` of the page above (keyset, never OFFSET)."""
+    wanted = [(COLUMNS[k], v) for k in COLUMNS if (v := getattr(filters, k))]
+    wanted += [
+        (f"convert_from(e.leaf, 'UTF8')::jsonb #>> '{{data,{key}}}' = %s", value)
+        for name, key in IN_DATA.items()
+        if (value := getattr(filters, name))
+    ]
+    if before is not None:
+        wanted.append(("e.n < %s", before))
+    where = " AND ".join(clause for clause, _ in wanted) or "true"
+    sql = f"SELECT e.* FROM audit.event_web e WHERE {where} ORDER BY e.n DESC LIMIT %s"  # noqa: S608  clauses are ours
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '1s'")
+        return list(Event.objects.raw(sql, [*(value for _, value in wanted), limit]))
+
+
+def merge_delay() -> tuple[float, float] | None:
+    """Median and 99th percentile, in seconds, from event to checkpoint over the newest 500 leaves."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM c.at - e.at))"
+            " FROM (SELECT n, leaf_index FROM audit.leaf ORDER BY leaf_index DESC LIMIT 500) l"
+            " JOIN audit.event_web e USING (n), LATERAL (SELECT at FROM audit.checkpoint"
+            " WHERE size > l.leaf_index ORDER BY size LIMIT 1) c"
+        )
+        found = cursor.fetchone()[0]
+    return (float(found[0]), float(found[1])) if found else None
+
+
+def newest_checkpoint() -> Checkpoint | None:
+    return Checkpoint.objects.filter(signature__isnull=False).order_by("-size").first()
+
+
+def proof(event: UUID) -> str | None:
+    """The event's inclusion under the newest signed checkpoint, as a .tlog-proof; None while it waits."""
+    checkpoint = newest_checkpoint()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT l.leaf_index FROM audit.event_web e JOIN audit.leaf l USING (n) WHERE e.id = %s", [event]
+        )
+        row = cursor.fetchone()
+    if row is None or checkpoint is None or row[0] >= checkpoint.size:
+        return None
+    path = inclusion(nodes(checkpoint.size), row[0], checkpoint.size)
+    return proof_text(row[0], path, note(checkpoint.body, checkpoint.signature or ""))
+
+
+def vkeys() -> list[str]:
+    """The log's keys, as its own events name them, newest last."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT convert_from(leaf, 'UTF8')::jsonb #>> '{data,vkey}' FROM audit.event_web"
+            " WHERE name = 'log.key_added' ORDER BY n"
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def job_waiting() -> bool:
+    """Cheap enough for every tick of the keeper."""
+    return Job.objects.filter(state="waiting").exists()
+
+
+def job(job_id: UUID) -> Job | None:
+    return Job.objects.filter(id=job_id).first()
+
+
+def newest_job(kind: str) -> Job | None:
+    """The last finished job of this kind."""
+    return Job.objects.filter(kind=kind, state__in=("done", "failed")).order_by("-created").first()
+
+
+def jobs(limit: int = 10) -> list[Job]:
+    return list(Job.objects.order_by("-created")[:limit])

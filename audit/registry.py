@@ -30,10 +30,14 @@ Eraser = Callable[[UUID, str], bool]
 Guard = Callable[[str], str]
 """Why nothing of this case may be erased now ("the action is still open"), or an empty string."""
 
+Names = Callable[[Collection[str]], dict[str, str]]
+"""Pseudonyms and ids of actors to names that people know."""
+
 _projections: dict[str, Projection] = {}
 _texts: dict[str, Texts] = {}
 _erasers: dict[str, Eraser] = {}
 _guards: dict[str, Guard] = {}
+_names: dict[str, Names] = {}
 
 
 def register_projection(name: str, lines: Projection) -> None:
@@ -64,3 +68,15 @@ def erasers() -> dict[str, Eraser]:
 
 def guards() -> dict[str, Guard]:
     return dict(_guards)
+
+
+def register_names(name: str, names: Names) -> None:
+    _names[name] = names
+
+
+def names_of(refs: Collection[str]) -> dict[str, str]:
+    """What the registered apps call these actors; refs that nobody knows are left out."""
+    found: dict[str, str] = {}
+    for names in _names.values():
+        found |= names(refs)
+    return found

@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connection, transaction
 
+from audit import events, registry
 from audit.entries import ZERO, Actor, Chain, Entry, prepare
+from audit.ids import uuid7
 
-__all__ = ["Actor", "Chain", "Entry", "fresh", "load_chain", "now", "prepare", "record"]
+__all__ = ["Actor", "Chain", "Entry", "erase", "fresh", "load_chain", "now", "prepare", "record"]
+
+
+class ErasureRefused(RuntimeError):
+    """Nothing was erased; the message says why."""
 
 
 class NotAtomic(RuntimeError):
@@ -64,3 +71,39 @@ def record(entries: Sequence[Entry]) -> None:
 def _demand_atomic() -> None:
     if not transaction.get_connection().in_atomic_block:
         raise NotAtomic("an event commits with what it records; open transaction.atomic() first")
+
+
+@transaction.atomic
+def erase(*, entries: Sequence[tuple[UUID, str]], case: str, basis: str, authoriser: Actor, request: str = "") -> Entry:
+    """Erase committed texts, salt included, wherever they lie, and say so in the log. Proofs stay valid.
+
+    `entries` names texts by (event, field), all of one case; `basis` is a code such as "gdpr_17". Raises
+    ErasureRefused if an app objects (the action is still open) or a text is not there.
+    """
+    for guard in registry.guards().values():
+        if reason := guard(case):
+            raise ErasureRefused(reason)
+    for event, name in entries:
+        if not any([_erase_here(event, name), *(eraser(event, name) for eraser in registry.erasers().values())]):
+            raise ErasureRefused(f"there is no text {name!r} of event {event}")
+    data = events.PrivacyErased(
+        entries=[events.Erasable(event=str(event), field=name) for event, name in entries],
+        basis=basis,
+        authoriser=authoriser.ref,
+    )
+    entry = prepare(
+        name=events.EventName.PRIVACY_ERASED,
+        data=data,
+        chain=fresh(f"erasure:{uuid7()}"),
+        actor=authoriser,
+        request=request,
+    )
+    record([entry])
+    return entry
+
+
+def _erase_here(event: UUID, name: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit.erase(%s, %s)", [event, name])
+        erased: bool = cursor.fetchone()[0]
+    return erased

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ("leaf", models.BinaryField()),
             ],
             options={
-                "db_table": '"audit"."event"',
+                "db_table": '"audit"."event_web"',
                 "permissions": (
                     ("view_audit", "May read the record: search, timeline, integrity"),
                     ("open_content", "May open texts of decided cases and put them into exports"),

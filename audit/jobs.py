@@ -1,0 +1,162 @@
+"""Exports and verifications that somebody asked for. web writes the request, the keeper's subprocess does the work."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from audit import events, verify
+from audit.entries import Actor, prepare
+from audit.export import Request, export
+from audit.ids import uuid7
+from audit.models import Job
+from audit.services import fresh, record
+
+KEEP = 20
+TAKE = """
+    UPDATE audit.job SET state = 'running', started = clock_timestamp()
+    WHERE id = (SELECT id FROM audit.job WHERE state = 'waiting' ORDER BY created LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING id
+"""
+OUTCOMES = {0: "valid", 1: "tampered", 2: "cannot_judge"}
+
+
+@transaction.atomic
+def request_verify(*, actor: Actor) -> UUID:
+    """Ask for a verification of the whole log."""
+    return _insert("verify", actor, {})
+
+
+@transaction.atomic
+def request_export(*, actor: Actor, cases: list[str] | None, opened: bool, reason: str, request: str = "") -> UUID:
+    """Ask for an export. That it was asked for, and what it opens, is itself an event."""
+    params = {"cases": cases, "opened": opened}
+    job = _insert("export", actor, params)
+    data = events.AuditExported(job=str(job), filters={"cases": cases}, opened=["*"] if opened else [])
+    entry = prepare(
+        name=events.EventName.AUDIT_EXPORTED,
+        data=data,
+        chain=fresh(f"job:{job}"),
+        actor=actor,
+        request=request,
+        content={"reason": reason},
+    )
+    record([entry])
+    return job
+
+
+def _insert(kind: str, actor: Actor, params: Mapping[str, Any]) -> UUID:
+    job = uuid7()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit.job (id, kind, requested_by, params) VALUES (%s, %s, %s, %s)",
+            [job, kind, actor.ref, json.dumps(params)],
+        )
+    return job
+
+
+def run_next_job() -> bool:
+    """Carry out one waiting job, if there is one. Login: router. The job's row tells how it went."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE)
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    job = Job.objects.get(id=row[0])
+    try:
+        result = _verify(job) if job.kind == "verify" else _export(job)
+    except Exception as error:  # the page must say what happened, whatever it was
+        _update(job.id, state="failed", result={"error": f"{type(error).__name__}: {error}"[:500]})
+        raise
+    _update(job.id, state="done", result=result)
+    return True
+
+
+def folder() -> Path:
+    """Where exports wait to be fetched."""
+    return Path(settings.STATE_DIR) / "exports"
+
+
+def _make(job: Job) -> Path:
+    place = folder() / str(job.id)
+    cases = job.params.get("cases")
+    request = Request(cases=cases, fields=None if job.params.get("opened", True) else [])
+    _forget_old()
+    export(place, request, lambda done, total: _progress(job.id, "export", done, total))
+    return place
+
+
+def _export(job: Job) -> dict[str, Any]:
+    place = _make(job)
+    archive = place.with_suffix(".zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as pack:
+        for path in sorted(p for p in place.rglob("*") if p.is_file()):
+            pack.write(path, Path(f"export-{job.id}") / path.relative_to(place))
+    shutil.rmtree(place)
+    return {"file": archive.name, "bytes": archive.stat().st_size}
+
+
+def _verify(job: Job) -> dict[str, Any]:
+    place = _make(job)
+    try:
+        found = _run_verifier(job.id, place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    _say_verified(job.id, found)
+    return found
+
+
+def _run_verifier(job: UUID, place: Path) -> dict[str, Any]:
+    """The same file that an outsider runs, as a process of its own."""
+    anchor = Path(settings.ANCHOR_DIR) / "checkpoint"
+    against = ["--against", str(anchor)] if anchor.is_file() else []
+    command = [sys.executable, verify.__file__, str(place), "--json", "--progress", *against]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stderr is not None and process.stdout is not None
+        for line in process.stderr:
+            if line.startswith("{"):
+                seen = json.loads(line)
+                _progress(job, "verify", seen["done"], seen["total"])
+        answer: dict[str, Any] = json.loads(process.stdout.read())
+    return answer
+
+
+@transaction.atomic
+def _say_verified(job: UUID, found: dict[str, Any]) -> None:
+    data = events.AuditVerified(
+        job=str(job),
+        size=found["size"],
+        root=bytes.fromhex(found["root"]),
+        outcome=OUTCOMES[found["exit"]],
+        findings=[finding["name"] for finding in found["findings"]],
+    )
+    chain = fresh(f"verification:{job}")
+    record([prepare(name=events.EventName.AUDIT_VERIFIED, data=data, chain=chain, actor=Actor("system", "keeper"))])
+
+
+def _progress(job: UUID, step: str, done: int, total: int) -> None:
+    if not connection.in_atomic_block:
+        _update(job, progress={"step": step, "done": done, "total": total})
+
+
+def _update(job: UUID, **values: Any) -> None:
+    sets = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in values.items()}
+    ended = ", finished = clock_timestamp()" if "state" in values else ""
+    columns = ", ".join(f"{name} = %s" for name in sets)
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE audit.job SET {columns}{ended} WHERE id = %s", [*sets.values(), job])  # noqa: S608
+
+
+def _forget_old() -> None:
+    """Keep the newest archives only."""
+    archives = sorted(folder().glob("*.zip"), key=lambda path: path.stat().st_mtime)
+    for path in archives[: -KEEP or None]:
+        path.unlink(missing_ok=True)
