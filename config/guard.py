@@ -13,7 +13,6 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -53,7 +52,8 @@ def _refusal(found: list[str]) -> str:
     return (
         f"Assentry does not start this process: the login {settings.DATABASES['default']['USER']} "
         f"is not what a {settings.DATABASE_ROLE} may be.\n{lines}\n"
-        "Run `manage.py migrate` and `manage.py provision` as owner, and see `manage.py roles_sql`. docs/deploy.md explains each right."
+        "Run `manage.py migrate` and `manage.py provision` as owner, and see `manage.py roles_sql`.\n"
+        "docs/deploy.md explains each right."
     )
 
 
@@ -103,28 +103,29 @@ def creation(cursor: CursorWrapper, role: str) -> Iterator[str]:
     cursor.execute(f"SELECT n.nspname FROM pg_namespace n WHERE {OURS} AND has_schema_privilege(n.oid, 'CREATE')")  # noqa: S608
     yield from (f"it may CREATE in schema {name}" for (name,) in cursor.fetchall())
     cursor.execute(
-        "SELECT has_database_privilege(current_database(), 'CREATE'), has_database_privilege(current_database(), 'TEMPORARY'), "
+        "SELECT has_database_privilege(current_database(), 'CREATE'), "
+        "has_database_privilege(current_database(), 'TEMPORARY'), "
         "has_parameter_privilege('session_replication_role', 'SET')"
     )
     texts = ("it may CREATE schemas", "it may make temporary tables", "it may set session_replication_role")
     yield from (text for text, held in zip(texts, cursor.fetchone(), strict=True) if held)
 
 
+MINE = "a.grantee IN (0, %(me)s::regrole::oid)"  # 0 is PUBLIC
 HELD = f"""
-SELECT 'TABLE', c.oid::regclass::text, a.privilege_type, '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-  aclexplode(c.relacl) a WHERE {OURS} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.grantee IN (0, %(me)s::regrole::oid)
+SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass::text, a.privilege_type, ''
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a WHERE {OURS} AND {MINE}
 UNION ALL
-SELECT 'SEQUENCE', c.oid::regclass::text, a.privilege_type, '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-  aclexplode(c.relacl) a WHERE {OURS} AND c.relkind = 'S' AND a.grantee IN (0, %(me)s::regrole::oid)
+SELECT 'TABLE', c.oid::regclass::text, a.privilege_type, t.attname
+  FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace,
+  aclexplode(t.attacl) a WHERE {OURS} AND {MINE}
 UNION ALL
-SELECT 'TABLE', c.oid::regclass::text, a.privilege_type, t.attname FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid
-  JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(t.attacl) a WHERE {OURS} AND a.grantee IN (0, %(me)s::regrole::oid)
+SELECT 'FUNCTION', p.oid::regprocedure::text, a.privilege_type, ''
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
+  aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE {OURS} AND {MINE}
 UNION ALL
-SELECT 'FUNCTION', p.oid::regprocedure::text, a.privilege_type, '' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
-  aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE {OURS} AND a.grantee IN (0, %(me)s::regrole::oid)
-UNION ALL
-SELECT 'SCHEMA', n.nspname::text, a.privilege_type, '' FROM pg_namespace n,
-  aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a WHERE {OURS} AND a.grantee IN (0, %(me)s::regrole::oid)
+SELECT 'SCHEMA', n.nspname::text, a.privilege_type, ''
+  FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a WHERE {OURS} AND {MINE}
 """  # noqa: S608  constants only
 
 Held = tuple[str, str, str, str]

@@ -34,8 +34,8 @@ def own_state() -> Path:
         usual = ROOT / f".assentry-{_user()}"
     if usual.exists() or os.access(ROOT, os.W_OK):
         return usual
-    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(home) / f"assentry-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
+    home = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
+    return home / f"assentry-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
 
 
 def _user() -> str:

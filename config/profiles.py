@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal
 
@@ -117,9 +118,7 @@ TEST = Timings(
     caps_per_minute=NO_RATE,
 )
 
-PROFILES: Mapping[ProfileName, Timings] = MappingProxyType(
-    {"normal": NORMAL, "journey": JOURNEY, "test": TEST}
-)
+PROFILES: Mapping[ProfileName, Timings] = MappingProxyType({"normal": NORMAL, "journey": JOURNEY, "test": TEST})
 
 
 def broken_chain(timings: Timings) -> list[str]:
@@ -130,7 +129,7 @@ def broken_chain(timings: Timings) -> list[str]:
     return [
         f"{low} ({getattr(timings, low):g} s) must be shorter than {high} ({getattr(timings, high):g} s)"
         for chain in chains
-        for low, high in zip(chain, chain[1:], strict=False)
+        for low, high in pairwise(chain)
         if getattr(timings, low) >= getattr(timings, high)
     ]
 

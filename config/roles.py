@@ -146,7 +146,7 @@ def _let_auditor_read(cursor: object, prefix: str, schemas: list[str]) -> None:
     for schema, table in cursor.fetchall():  # type: ignore[attr-defined]
         name = table if schema == "public" else f"{schema}.{table}"
         if name not in hidden:
-            cursor.execute(f"GRANT SELECT ON {quoted(f'{schema}.{table}')} TO {quoted(login(prefix, 'auditor'))}")  # type: ignore[attr-defined]  # noqa: S608
+            cursor.execute(f"GRANT SELECT ON {quoted(f'{schema}.{table}')} TO {quoted(login(prefix, 'auditor'))}")  # type: ignore[attr-defined]
 
 
 def create(connection: Connection[object], *, prefix: str, database: str, passwords: Mapping[str, str]) -> None:
@@ -157,7 +157,9 @@ def create(connection: Connection[object], *, prefix: str, database: str, passwo
     names = _existing(connection, "SELECT rolname FROM pg_roles")
     for role in ROLES:
         name = login(prefix, role)
-        verifier = connection.pgconn.encrypt_password(passwords[role].encode(), name.encode(), b"scram-sha-256").decode()
+        verifier = connection.pgconn.encrypt_password(
+            passwords[role].encode(), name.encode(), b"scram-sha-256"
+        ).decode()
         verb = "ALTER" if name in names else "CREATE"
         connection.execute(
             sql.SQL(f"{verb} ROLE {{}} {LIMITS} PASSWORD {{}}").format(sql.Identifier(name), sql.Literal(verifier))

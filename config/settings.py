@@ -17,7 +17,9 @@ SECRET_KEY = _env.django_key(ENV)
 PUBLIC_URL = ENV.public_url
 _public = urlsplit(PUBLIC_URL)
 _https = _public.scheme == "https"
-ALLOWED_HOSTS = sorted({_public.hostname or "", *ENV.allowed_hosts, *(() if _https else ("127.0.0.1", "localhost", "[::1]"))})
+ALLOWED_HOSTS = sorted(
+    {_public.hostname or "", *ENV.allowed_hosts, *(() if _https else ("127.0.0.1", "localhost", "[::1]"))}
+)
 
 # What the apps read; none of them reads the environment.
 DATABASE_ROLE = ENV.role

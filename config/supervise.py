@@ -1,6 +1,6 @@
 """`make demo`: a whole installation under supervisor, started, watched, stopped and removed.
 
-    python -m config.supervise up | stop | status | reset
+python -m config.supervise up | stop | status | reset
 """
 
 from __future__ import annotations
@@ -51,7 +51,12 @@ class Desk:
     """An installation and the supervisor that runs it; `start` returns when the site answers."""
 
     def __init__(
-        self, state: Path, *, profile: str = "normal", environ: Mapping[str, str] | None = None, tell: Callable[[str], None] = say
+        self,
+        state: Path,
+        *,
+        profile: str = "normal",
+        environ: Mapping[str, str] | None = None,
+        tell: Callable[[str], None] = say,
     ) -> None:
         self.place = Installation(state, profile, environ or {})
         self.tell = tell
@@ -151,7 +156,9 @@ class Desk:
         except psycopg.Error as error:
             parts = database_parts(url)
             hint = "Check DATABASE_URL, or unset it to use the embedded PostgreSQL." if self.place.own_database else ""
-            return f"PostgreSQL does not answer at {parts['HOST']}:{parts['PORT']}: {str(error).strip()}\n{hint}".strip()
+            return (
+                f"PostgreSQL does not answer at {parts['HOST']}:{parts['PORT']}: {str(error).strip()}\n{hint}".strip()
+            )
         return None
 
     def _broker_answers(self) -> str | None:
@@ -189,11 +196,14 @@ class Desk:
         with (self.place.logs / "setup.log").open("a", encoding="utf-8") as log:
             done = subprocess.run(  # noqa: S603
                 [sys.executable, str(ROOT / "manage.py"), *command.split()], cwd=ROOT, env=environ,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                capture_output=True, text=True, check=False,
             )  # fmt: skip
             log.write(f"$ manage.py {command}\n{done.stderr}" + ("" if command == "seed" else done.stdout))
         if done.returncode:
-            raise Failed(f"manage.py {command} failed:\n{(done.stdout + done.stderr)[-3000:].rstrip()}\nThe whole output is in {log.name}.")
+            raise Failed(
+                f"manage.py {command} failed:\n{(done.stdout + done.stderr)[-3000:].rstrip()}\n"
+                f"The whole output is in {log.name}."
+            )
         if command == "seed":
             self.sign_ins = done.stdout.rstrip()
             embedded.write_private(self.place.secrets / "sign-ins", self.sign_ins + "\n")
@@ -214,14 +224,15 @@ class Desk:
 
     def _site_answers(self) -> bool:
         try:
-            with urlopen(f"http://{embedded.HOST}:{self.place.ports['web']}/healthz", timeout=3) as answer:  # noqa: S310
+            with urlopen(f"http://{embedded.HOST}:{self.place.ports['web']}/healthz", timeout=3) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     def _why_not_ready(self) -> str:
         down = [str(info["name"]) for info in self.info() if info["statename"] != "RUNNING"]
-        lines = [f"The desk is not ready after {READY_SECONDS} s. Not running: {', '.join(down) or 'none, but the site does not answer'}."]
+        what = f"Not running: {', '.join(down)}." if down else "The site does not answer."
+        lines = [f"The desk is not ready. {what}"]
         lines.extend(f"Last lines of {name}:\n{self.log_tail(name)}" for name in down or ["web"])
         return "\n".join(lines)
 
@@ -248,7 +259,10 @@ class Desk:
         while deaths and now - deaths[0] > WITHIN:
             deaths.popleft()
         if len(deaths) >= DEATHS:
-            self.tell(f"{name} died {len(deaths)} times within a minute and is being restarted. Its last lines:\n{self.log_tail(name)}")
+            self.tell(
+                f"{name} died {len(deaths)} times within a minute and is being restarted. "
+                f"Its last lines:\n{self.log_tail(name)}"
+            )
             deaths.clear()
         else:
             self.tell(f"{name} died; supervisor starts it again.")
@@ -281,6 +295,7 @@ class Desk:
         if self.process and self.process.poll() is None:
             pid = self.process.pid
         if pid and _is_supervisor(pid):
+            self._stop_processes()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
             self._wait_gone(pid)
@@ -289,6 +304,18 @@ class Desk:
                 _end_group(left)
         for name in ("pids.json", "supervisor.pid"):
             (self.place.state / "run" / name).unlink(missing_ok=True)
+
+    def _stop_processes(self) -> None:
+        """Workers all at once, then the servers; supervisor by itself would go one by one, a second each."""
+        servers = {"postgres", "valkey"}
+        for stage in (lambda name: name not in servers, lambda name: name in servers):
+            deadline = time.monotonic() + STOP_SECONDS
+            names = {str(item["name"]) for item in self.info() if item["pid"] and stage(str(item["name"]))}
+            for name in names:
+                with contextlib.suppress(OSError, Fault):
+                    self._rpc().supervisor.stopProcess(name, False)
+            while names & self.pids().keys() and time.monotonic() < deadline:
+                time.sleep(0.05)
 
     def _wait_gone(self, pid: int) -> None:
         deadline = time.monotonic() + STOP_SECONDS
@@ -365,7 +392,11 @@ def _end_group(pid: int) -> None:
 def up() -> int:
     state = own_state()
     passed = {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith("ASSENTRY_")}
-    passed = {name: value for name, value in passed.items() if name not in {"ASSENTRY_STATE", "ASSENTRY_VENV", "ASSENTRY_SECRETS"}}
+    passed = {
+        name: value
+        for name, value in passed.items()
+        if name not in {"ASSENTRY_STATE", "ASSENTRY_VENV", "ASSENTRY_SECRETS"}
+    }
     if _is_supervisor(_read_pid(state / "run" / "supervisor.pid")):
         return already(state)
     desk = Desk(state, profile=os.environ.get("ASSENTRY_PROFILE", "normal"), environ=passed)

@@ -7,7 +7,7 @@ import os
 os.environ["ASSENTRY_ROLE"] = os.environ.get("ASSENTRY_ROLE") or "web"
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.core.wsgi import get_wsgi_application  # noqa: E402  the login must be set before
+from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 

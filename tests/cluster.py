@@ -74,7 +74,13 @@ def set_environment() -> None:
             "ASSENTRY_LOG_KEY": str(base / "secrets" / "log.key"),
         }
     )
-    for name in ("ASSENTRY_ONE_ROLE", "ASSENTRY_DB_PASSWORD", "ASSENTRY_AGENT_MODULES", "ASSENTRY_INBOX", "ASSENTRY_LEDGER"):
+    for name in (
+        "ASSENTRY_ONE_ROLE",
+        "ASSENTRY_DB_PASSWORD",
+        "ASSENTRY_AGENT_MODULES",
+        "ASSENTRY_INBOX",
+        "ASSENTRY_LEDGER",
+    ):
         os.environ.pop(name, None)
 
 
@@ -172,7 +178,7 @@ def _from_cache(cluster: Postgres) -> None:
         if not (kept / "done").exists():
             _make_cache(kept)
         os.utime(kept)
-        subprocess.run(["cp", "-a", f"{kept}/postgres", f"{cluster.base}/"], check=True)  # noqa: S603, S607
+        subprocess.run(["cp", "-a", f"{kept}/postgres", f"{cluster.base}/"], check=True)
 
 
 def _make_cache(kept: Path) -> None:
@@ -228,11 +234,18 @@ def manage(cluster: Postgres, database: str, *command: str) -> str:
         "ASSENTRY_STATE": str(cluster.base / "state"),
         "ASSENTRY_PROFILE": "test",
     }
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, str(ROOT / "manage.py"), *command], env=env, cwd=ROOT, capture_output=True, text=True, check=False
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), *command],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"manage.py {' '.join(command)} failed on the tests' database:\n{done.stdout[-3000:]}{done.stderr[-6000:]}")
+        raise RuntimeError(
+            f"manage.py {' '.join(command)} failed on the tests' database:\n{done.stdout[-3000:]}{done.stderr[-6000:]}"
+        )
     return done.stdout
 
 
@@ -245,7 +258,9 @@ def fresh_database(name: str) -> None:
     """A database of this name as the migrations leave it; an older one of that name goes, with its connections."""
     with psycopg.connect(server().superuser_url(), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{_template_name()}" OWNER "{PREFIX}owner" STRATEGY FILE_COPY')
+        connection.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE "{_template_name()}" OWNER "{PREFIX}owner" STRATEGY FILE_COPY'
+        )
         roles.open_database(connection, prefix=PREFIX, database=name)
 
 

@@ -51,6 +51,14 @@ def as_role() -> Callable[[str], Any]:
     return as_role_
 
 
+@pytest.fixture
+def house(db: None) -> Any:
+    """People with and without rights, a queue, types and an agent: see tests/governance.py."""
+    from tests.governance import build  # noqa: PLC0415  models exist only once Django is set up
+
+    return build()
+
+
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that a test makes are its own."""
