@@ -10,7 +10,7 @@ from audit import events, registry
 from audit.entries import ZERO, Actor, Chain, Entry, prepare
 from audit.ids import uuid7
 
-__all__ = ["Actor", "Chain", "Entry", "erase", "fresh", "load_chain", "now", "prepare", "record"]
+__all__ = ["Actor", "Chain", "Entry", "erase", "fresh", "load_chain", "now", "prepare", "record", "uuid7"]
 
 
 class ErasureRefused(RuntimeError):

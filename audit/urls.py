@@ -1,0 +1,19 @@
+"""Pages of the record, under /audit/."""
+
+from django.urls import path
+
+from audit import views
+
+app_name = "audit"
+
+urlpatterns = [
+    path("", views.integrity, name="integrity"),
+    path("events/", views.event_list, name="events"),
+    path("case/<path:case>/", views.case, name="case"),
+    path("proof/<uuid:event>/", views.proof, name="proof"),
+    path("checkpoint/", views.checkpoint, name="checkpoint"),
+    path("verify/", views.verify, name="verify"),
+    path("export/", views.export, name="export"),
+    path("job/<uuid:job>/", views.job, name="job"),
+    path("job/<uuid:job>/file/", views.download, name="download"),
+]

@@ -1,0 +1,223 @@
+"""Pages of the record: integrity, verification, search, timelines, exports. Without the right: 404."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError, transaction
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from audit import events, jobs, queries, services
+from audit.forms import ExportForm, SearchForm
+from audit.timeline import title
+
+PAGE = 50
+View = Callable[..., HttpResponse]
+
+
+def _needs(permission: str) -> Callable[[View], View]:
+    """Signed in and entitled; to everybody else the page does not exist."""
+
+    def wrap(view: View) -> View:
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.has_perm(f"audit.{permission}"):
+                raise Http404
+            return view(request, *args, **kwargs)
+
+        inner.__name__, inner.__doc__ = view.__name__, view.__doc__
+        return never_cache(login_required(inner))
+
+    return wrap
+
+
+def actor(request: HttpRequest) -> services.Actor:
+    """The signed-in person, by pseudonym."""
+    ref = getattr(request.user, "pseudonym", None) or f"user:{request.user.pk}"
+    return services.Actor("human", str(ref), role="reader", auth="password")
+
+
+def _request_id(request: HttpRequest) -> str:
+    return str(getattr(request, "request_id", ""))
+
+
+def _may(request: HttpRequest) -> dict[str, bool]:
+    rights = ("open_content", "export_audit", "verify_audit")
+    return {f"may_{right.partition('_')[0]}": request.user.has_perm(f"audit.{right}") for right in rights}
+
+
+@require_safe
+@_needs("view_audit")
+def integrity(request: HttpRequest) -> HttpResponse:
+    """What the log can show about itself, and when it was last checked."""
+    context = {
+        "health": queries.health(),
+        "checkpoint": queries.newest_checkpoint(),
+        "delay": queries.merge_delay(),
+        "verified": queries.newest_job("verify"),
+        "jobs": queries.jobs(),
+        "vkeys": queries.vkeys(),
+        **_may(request),
+    }
+    return render(request, "audit/integrity.html", context)
+
+
+@require_safe
+@_needs("view_audit")
+def event_list(request: HttpRequest) -> HttpResponse:
+    """Search by closed filters, newest first, keyset pages. A search is itself an event."""
+    form = SearchForm(request.GET)
+    if not form.is_valid():
+        return render(request, "audit/events.html", {"form": form, "rows": [], **_may(request)}, status=422)
+    before = form.cleaned_data["before"]
+    try:
+        rows = queries.search(form.filters(), before=before, limit=PAGE + 1)
+    except OperationalError:
+        form.add_error(None, "This search takes too long. Add a case, an event name, an actor or a time.")
+        return render(request, "audit/events.html", {"form": form, "rows": [], **_may(request)}, status=503)
+    if before is None:
+        _say_searched(request, form, min(len(rows), PAGE))
+    context = {
+        "form": form,
+        "rows": [{"event": row, "title": title(row.name)} for row in rows[:PAGE]],
+        "next": _next_page(request, rows),
+        **_may(request),
+    }
+    return render(request, "audit/events.html", context)
+
+
+def _next_page(request: HttpRequest, rows: list[Any]) -> str:
+    if len(rows) <= PAGE:
+        return ""
+    query = request.GET.copy()
+    query["before"] = str(rows[PAGE - 1].n)
+    return "?" + query.urlencode()
+
+
+def _say_searched(request: HttpRequest, form: SearchForm, found: int) -> None:
+    used = {k: str(v) for k, v in form.cleaned_data.items() if v not in ("", None)}
+    if not used:
+        return
+    with transaction.atomic():
+        data = events.AuditSearched(filters={"fields": sorted(used)}, results=found)
+        words = "; ".join(f"{name}={used[name]}" for name in sorted(used))
+        entry = services.prepare(
+            name=events.EventName.AUDIT_SEARCHED,
+            data=data,
+            chain=services.fresh(f"search:{services.uuid7()}"),
+            actor=actor(request),
+            request=_request_id(request),
+            content={"filters": words},
+        )
+        services.record([entry])
+
+
+@_needs("view_audit")
+def case(request: HttpRequest, case: str) -> HttpResponse:
+    """The timeline of a case. Opening its texts is a POST, because it is recorded."""
+    opened = request.method == "POST"
+    if opened and not request.user.has_perm("audit.open_content"):
+        raise PermissionDenied
+    rows = queries.timeline(case, opened=opened)
+    if not rows:
+        raise Http404
+    if opened:
+        _say_opened(request, case)
+    return render(request, "audit/case.html", {"case": case, "rows": rows, "opened": opened, **_may(request)})
+
+
+@transaction.atomic
+def _say_opened(request: HttpRequest, case: str) -> None:
+    entry = services.prepare(
+        name=events.EventName.CONTENT_OPENED,
+        data=events.ContentOpened(case=case, purpose="timeline"),
+        chain=services.fresh(f"opening:{services.uuid7()}"),
+        actor=actor(request),
+        request=_request_id(request),
+    )
+    services.record([entry])
+
+
+@require_safe
+@_needs("view_audit")
+def proof(request: HttpRequest, event: UUID) -> HttpResponse:
+    """The event's .tlog-proof: index, path, signed checkpoint."""
+    text = queries.proof(event)
+    if text is None:
+        raise Http404
+    name = f'attachment; filename="{event}.tlog-proof"'
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers={"Content-Disposition": name})
+
+
+@require_safe
+@_needs("view_audit")
+def checkpoint(request: HttpRequest) -> HttpResponse:
+    """The newest signed checkpoint, to keep elsewhere."""
+    newest = queries.newest_checkpoint()
+    if newest is None:
+        raise Http404
+    return HttpResponse(f"{newest.body}\n{newest.signature}", content_type="text/plain; charset=utf-8")
+
+
+@require_POST
+@_needs("verify_audit")
+def verify(request: HttpRequest) -> HttpResponse:
+    """Ask the keeper to export the whole log and run the verifier over it."""
+    return redirect("audit:job", job=jobs.request_verify(actor=actor(request)))
+
+
+@_needs("export_audit")
+def export(request: HttpRequest) -> HttpResponse:
+    """Ask for an export: what, whether texts are opened, and why."""
+    form = ExportForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        status = 422 if request.method == "POST" else 200
+        return render(request, "audit/export.html", {"form": form, **_may(request)}, status=status)
+    opened = form.cleaned_data["opened"]
+    if opened and not request.user.has_perm("audit.open_content"):
+        raise PermissionDenied
+    chosen = form.cleaned_data["case"]
+    job = jobs.request_export(
+        actor=actor(request),
+        cases=[chosen] if chosen else None,
+        opened=opened,
+        reason=form.cleaned_data["reason"],
+        request=_request_id(request),
+    )
+    return redirect("audit:job", job=job)
+
+
+@require_safe
+@_needs("view_audit")
+def job(request: HttpRequest, job: UUID) -> HttpResponse:
+    """How an export or a verification is getting on; polled while it runs."""
+    row = queries.job(job)
+    if row is None or (row.kind == "export" and not request.user.has_perm("audit.export_audit")):
+        raise Http404
+    part = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Target") == "job"
+    template = "audit/_job.html" if part else "audit/job.html"
+    return render(request, template, {"job": row, "here": reverse("audit:job", args=[job]), "percent": _percent(row)})
+
+
+def _percent(row: Any) -> int:
+    done, total = row.progress.get("done", 0), row.progress.get("total", 0)
+    return min(100, 100 * int(done) // int(total)) if total else 0
+
+
+@require_safe
+@_needs("export_audit")
+def download(request: HttpRequest, job: UUID) -> HttpResponse | FileResponse:
+    """The archive of a finished export, for whoever asked for it."""
+    row = queries.job(job)
+    if row is None or row.kind != "export" or row.requested_by != actor(request).ref:
+        raise Http404
+    path = jobs.folder() / Path(str(row.result.get("file", "-"))).name
+    if not path.is_file():
+        raise Http404
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"assentry-export-{job}.zip")
