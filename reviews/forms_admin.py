@@ -176,7 +176,7 @@ class ActionTypeForm(ReasonForm):
 
 def _is_preset(verdict: object, entries: object) -> bool:
     return (
-        verdict in set(Verdict)
+        verdict in {*Verdict, "edit"}
         and isinstance(entries, list)
         and len(entries) <= 9
         and all(isinstance(e, dict) and _is_entry(e) for e in entries)

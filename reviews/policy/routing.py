@@ -347,14 +347,15 @@ def chip(why: tuple[Floor, ...]) -> str:
     Only what the action itself brought about is named. A draw, a level and a
     missing threshold all read "routine review".
     """
-    for name in ("amount", "off_plan", "state", "confidence", "cell"):
+    for name in ("hidden", "policy_error", "amount", "off_plan", "state", "confidence", "cell"):
         for floor in why:
             if floor.name == name and _about_the_action(floor):
-                return floor.value if name in _SPEAKS_FOR_ITSELF else f"{name} {floor.value}"
+                words = name.replace("_", " ")
+                return floor.value if name in _SPEAKS_FOR_ITSELF else f"{words} {floor.value}"
     return ROUTINE
 
 
-_SPEAKS_FOR_ITSELF = frozenset({"off_plan", "state", "cell"})
+_SPEAKS_FOR_ITSELF = frozenset({"hidden", "off_plan", "state", "cell"})
 
 
 def _about_the_action(floor: Floor) -> bool:
