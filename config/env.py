@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROLES = ("owner", "web", "router", "agent", "executor", "sequencer", "auditor")
 RoleName = Literal["owner", "web", "router", "agent", "executor", "sequencer", "auditor", "superuser"]
 BROKER_USERS = {"executor": "executor", "router": "router", "agent": "agent"}
+TLS_OPTIONS = {"sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "channel_binding"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -331,6 +332,17 @@ def database_parts(url: str) -> dict[str, str]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
     }
+
+
+def database_options(url: str) -> dict[str, str]:
+    """What the URL asks of the connection itself: ?sslmode=verify-full&sslrootcert=/path, and the like."""
+    found = dict(parse_qsl(urlsplit(url).query))
+    if unknown := found.keys() - TLS_OPTIONS:
+        raise BadSettings(
+            f"Assentry cannot start: DATABASE_URL asks for {', '.join(sorted(unknown))}; "
+            f"it may carry {', '.join(sorted(TLS_OPTIONS))}."
+        )
+    return found
 
 
 def database_login(env: Env) -> dict[str, str]:

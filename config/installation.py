@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -99,7 +100,11 @@ class Installation:
 
     def prepare(self) -> None:
         """Makes folders and secrets, chooses free ports, and prepares the embedded servers that are used."""
+        fresh = not self.secrets.exists()
         self._folders()
+        if fresh and self.base != self.state and self.base.exists():
+            self.notes.append(f"Removed {self.base}, left over from a state folder that is gone.")
+            shutil.rmtree(self.base)
         for role in ROLES:
             embedded.keep_secret(self.secrets / role)
         if not (self.secrets / "django").exists():

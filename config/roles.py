@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import NamedTuple, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from psycopg import Connection, sql
 
 from config.env import ROLES
@@ -113,6 +114,8 @@ def apply(connection: BaseDatabaseWrapper, prefix: str, *, one_role: str = "") -
     Run as owner after each migration, in one transaction. `one_role` names the single login of
     one-role mode. Returns how many rights were given.
     """
+    if one_role:
+        return _apply_one(connection, one_role)
     rights = manifest()
     with connection.cursor() as cursor:
         cursor.execute(SCHEMAS)
@@ -121,10 +124,20 @@ def apply(connection: BaseDatabaseWrapper, prefix: str, *, one_role: str = "") -
         for statement in (*_clean_sql(schemas, logins), *grant_sql(rights, prefix)):
             cursor.execute(statement)
         _let_auditor_read(cursor, prefix, schemas)
-        cursor.execute("DELETE FROM audit.login")
-        rows = [(login(prefix, role), role) for role in ROLES] if not one_role else [(one_role, "one")]
-        cursor.executemany("INSERT INTO audit.login (login, role) VALUES (%s, %s)", rows)
+        _name_logins(cursor, [(login(prefix, role), role) for role in ROLES])
     return len(rights)
+
+
+def _apply_one(connection: BaseDatabaseWrapper, name: str) -> int:
+    """One-role mode: there is nobody to take a right from or to give one to; the triggers learn the login."""
+    with connection.cursor() as cursor:
+        _name_logins(cursor, [(name, "one")])
+    return 0
+
+
+def _name_logins(cursor: CursorWrapper, rows: list[tuple[str, str]]) -> None:
+    cursor.execute("DELETE FROM audit.login")
+    cursor.executemany("INSERT INTO audit.login (login, role) VALUES (%s, %s)", rows)
 
 
 def _clean_sql(schemas: list[str], logins: list[str]) -> Iterator[str]:
@@ -136,17 +149,17 @@ def _clean_sql(schemas: list[str], logins: list[str]) -> Iterator[str]:
         yield f"REVOKE ALL ON SCHEMA {schema} FROM {everybody}"
 
 
-def _let_auditor_read(cursor: object, prefix: str, schemas: list[str]) -> None:
+def _let_auditor_read(cursor: CursorWrapper, prefix: str, schemas: list[str]) -> None:
     hidden = hidden_from_auditor()
-    cursor.execute(  # type: ignore[attr-defined]
+    cursor.execute(
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE c.relkind IN ('r', 'p', 'v') AND n.nspname = ANY(%s)",
         [schemas],
     )
-    for schema, table in cursor.fetchall():  # type: ignore[attr-defined]
+    for schema, table in cursor.fetchall():
         name = table if schema == "public" else f"{schema}.{table}"
         if name not in hidden:
-            cursor.execute(f"GRANT SELECT ON {quoted(f'{schema}.{table}')} TO {quoted(login(prefix, 'auditor'))}")  # type: ignore[attr-defined]
+            cursor.execute(f"GRANT SELECT ON {quoted(f'{schema}.{table}')} TO {quoted(login(prefix, 'auditor'))}")
 
 
 def create(connection: Connection[object], *, prefix: str, database: str, passwords: Mapping[str, str]) -> None:

@@ -106,6 +106,7 @@ DATABASES = {
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            **_env.database_options(ENV.database_url),
             "connect_timeout": 3,
             "application_name": f"assentry-{ENV.role}",
             "options": _MIGRATION_LIMITS if ENV.role == "owner" else _LIMITS,

@@ -34,7 +34,7 @@ from config.programs import configuration, programs
 READY_SECONDS = 90
 STOP_SECONDS = 60
 DEATHS, WITHIN = 3, 60.0
-SETUP = ("migrate --no-input", "provision", "sync_registry", "seed")
+SETUP = ("log_key --if-missing", "migrate --no-input", "provision", "sync_registry", "seed")
 PASSED_ON = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL")
 
 

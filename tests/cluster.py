@@ -111,6 +111,16 @@ def _copy_secrets(base: Path) -> None:
         write_private(base / "secrets" / name, value + "\n")
 
 
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that the servers' unprivileged user can reach, removed afterwards."""
+    path = folder(Path(tempfile.mkdtemp(prefix="assentry-scratch-", dir=_tmp())), account())
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _tmp() -> str:
     return "/var/tmp" if os.access("/var/tmp", os.W_OK) else tempfile.gettempdir()  # noqa: S108
 
