@@ -117,8 +117,10 @@ def test_the_keeper_may_ring_and_nothing_else(valkey: Valkey) -> None:
     with client(valkey, "router") as keeper:
         assert keeper.lpush("desk:desk.doorbell", "ring") == 1
         for attempt in (
-            lambda: keeper.rpop("desk:desk.doorbell"), lambda: keeper.get("desk:other"), lambda: keeper.lpush("desk:other", 1),
-        ):  # fmt: skip
+            lambda: keeper.rpop("desk:desk.doorbell"),
+            lambda: keeper.get("desk:other"),
+            lambda: keeper.lpush("desk:other", 1),
+        ):
             with pytest.raises(redis.exceptions.NoPermissionError):
                 attempt()
     with client(valkey, "executor") as worker:
