@@ -481,14 +481,13 @@ class SearchText(models.Model):
         return self.title
 
 
-class Item(models.Model):
+class _Visit(models.Model):
     """One visit of something to the review queue; closed, never deleted."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     ref = models.BigIntegerField(unique=True)  # from a sequence by default, shown as ACT-<ref>
-    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="items")
-    purpose = models.CharField(max_length=12, default=Purpose.GATE)
-    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="items")
+    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="%(class)ss")
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="%(class)ss")
     action_type = models.ForeignKey(ActionType, on_delete=models.PROTECT, related_name="+")
     principal = models.ForeignKey(Principal, on_delete=models.PROTECT, null=True, related_name="+")
     risk = models.CharField(max_length=12)
@@ -506,9 +505,9 @@ class Item(models.Model):
         expression=models.Case(
             models.When(confidence__isnull=True, then=models.Value(-1)),
             default=Least(
-                models.Value(19),
-                Cast(Floor(models.F("confidence") * 20.0), models.SmallIntegerField()),
+                models.Value(19), Cast(Floor(models.F("confidence") * 20.0), models.IntegerField())
             ),
+            output_field=models.IntegerField(),
         ),
         output_field=models.SmallIntegerField(),
         db_persist=True,
@@ -542,6 +541,18 @@ class Item(models.Model):
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"ACT-{self.ref}"
+
+
+class Item(_Visit):
+    """The visit with its purpose, which only the keeper and the auditor read."""
+
+    purpose = models.CharField(max_length=12, default=Purpose.GATE)
+
+    class Meta:
         constraints = [
             _one_of("purpose", Purpose, "item_purpose"),
             _one_of("risk", Risk, "item_risk"),
@@ -553,8 +564,51 @@ class Item(models.Model):
             ),
         ]
 
+
+class DeskItem(_Visit):
+    """The visit as web sees and changes it: an updatable view without `purpose`."""
+
+    class Meta:
+        managed = False
+        db_table = "reviews_item_desk"
+        default_permissions = ()
+
+
+class PendingCube(models.Model):
+    """How many wait per queue, risk and confidence bucket; written by triggers alone.
+
+    `low` and `low_at`: no waiting row of the cell sorts before them. Read `reviews_cube`.
+    """
+
+    pk = models.CompositePrimaryKey("queue", "risk", "cb")
+    queue = models.CharField(max_length=63)
+    risk = models.SmallIntegerField()
+    cb = models.SmallIntegerField()
+    n = models.BigIntegerField()
+    low = models.BigIntegerField()
+    low_at = models.DateTimeField(null=True)  # None: from the beginning
+
+    class Meta:
+        db_table = "reviews_pending_cube"
+
     def __str__(self) -> str:
-        return f"ACT-{self.ref}"
+        return f"{self.queue} {self.risk} {self.cb}: {self.n}"
+
+
+class PendingDelta(models.Model):
+    """A change of one cell that is not folded into the cube yet."""
+
+    queue = models.CharField(max_length=63)
+    risk = models.SmallIntegerField()
+    cb = models.SmallIntegerField()
+    dn = models.BigIntegerField()
+    low = models.BigIntegerField(null=True)  # smallest `prio` that entered
+
+    class Meta:
+        db_table = "reviews_pending_delta"
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.risk} {self.cb}: {self.dn:+d}"
 
 
 class Decision(models.Model):
