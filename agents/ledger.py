@@ -69,9 +69,6 @@ def rows(path: Path, *, key: str | None = None) -> list[Row]:
     """What happened, in order; with `key` only what happened under that key. No file is no effects."""
     if not path.exists():
         return []
-    where, values = (" WHERE key = ?", (key,)) if key is not None else ("", ())
+    chosen = "SELECT n, action, key, sha256, at FROM effect WHERE ? IS NULL OR key = ? ORDER BY n"
     with _open(path) as connection:
-        found = connection.execute(
-            f"SELECT n, action, key, sha256, at FROM effect{where} ORDER BY n", values
-        )
-        return [Row(*row) for row in found]
+        return [Row(*row) for row in connection.execute(chosen, (key, key))]

@@ -151,6 +151,30 @@ def infer(values: Sequence[object]) -> dict[str, Any]:
     return {"type": kind}
 
 
+def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema that fits what either fits, for schemas that `infer` made; else the new one."""
+    if old == new:
+        return dict(new)
+    if old.get("type") == new.get("type") == "object" and "properties" in old and "properties" in new:
+        return _merged_objects(old, new)
+    if {old.get("type"), new.get("type")} == {"integer", "number"}:
+        return {"type": "number"}
+    if old.get("type") == new.get("type") == "array" and "items" in old and "items" in new:
+        return {**new, "items": merged(old["items"], new["items"])}
+    if old.get("type") == new.get("type"):
+        return dict(new if "items" in new else old)
+    choices = [*old.get("anyOf", [old]), *new.get("anyOf", [new])]
+    return {"anyOf": [each for n, each in enumerate(choices) if each not in choices[:n]]}
+
+
+def _merged_objects(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    before, after = old["properties"], new["properties"]
+    both = {name: merged(before[name], after[name]) if name in before and name in after else {**before, **after}[name]
+            for name in {**before, **after}}  # fmt: skip
+    required = [name for name in new.get("required", []) if name in old.get("required", [])]
+    return {**old, **new, "properties": both, "required": required}
+
+
 def _object(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for value in values for name in value))
     return {

@@ -316,7 +316,7 @@ def _checked(
         parsed = _Row.model_validate(row)
         calls = tuple(_calls(parsed))
     except ValidationError as error:
-        return Refusal(name, line, _first(error))
+        return Refusal(name, line, first_complaint(error))
     except InvalidPayload as error:
         return Refusal(name, line, _broken(error))
     except RecursionError:
@@ -348,7 +348,7 @@ def _sizes(row: dict[str, Any]) -> None:
         )
 
 
-def _first(error: ValidationError) -> str:
+def first_complaint(error: ValidationError) -> str:
     """The first complaint, with where it is and, if short, what was found."""
     item = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in item["loc"])

@@ -1,0 +1,83 @@
+"""Parks the rows of a file as actions of one registered type, in the name of an outside program."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from agents import proposals
+from agents.proposals import Row
+from agents.services.sampling import CLASSIFIER
+from agents.transcripts import Refusal
+from reviews.errors import Busy, DeskError, GateRefused
+from reviews.models import ActionType, Principal
+from reviews.services import propose
+from reviews.visible import visible
+
+MOST_SHOWN = 50
+
+
+class Command(BaseCommand):
+    help = "Parks the rows of FILE (one JSON object a line) as actions of a type; bad rows are refused by name and line."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--type", required=True, help="a registered action type, such as route.question")
+        parser.add_argument("--principal", default=CLASSIFIER, help=f"who proposes (default {CLASSIFIER})")
+        parser.add_argument("--limit", type=int, default=None, help="park this many rows at most")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        principal = _principal(options["principal"])
+        if not ActionType.objects.filter(name=options["type"]).exists():
+            raise CommandError(f"there is no action type {options['type']!r}; `manage.py sync_registry` makes those in code")
+        data = _bytes(options["file"])
+        began, counts = time.monotonic(), Counter[str]()
+        for found in proposals.read(data, type_name=options["type"]):
+            if options["limit"] is not None and counts["parked"] >= options["limit"]:
+                break
+            counts[self._one(found, principal, counts)] += 1
+            if sum(counts.values()) % 1000 == 0:
+                self._tell(counts, began)
+        self._tell(counts, began)
+        if counts["refused"] and not counts["parked"] + counts["known"]:
+            raise CommandError("no row could be parked")
+
+    def _one(self, found: Row | Refusal, principal: Principal, counts: Counter[str]) -> str:
+        if isinstance(found, Row):
+            try:
+                return "parked" if propose(proposal=found.proposal, principal=principal.id).created else "known"
+            except (Busy, GateRefused):
+                raise
+            except DeskError as error:
+                found = Refusal(found.name, found.line, str(error))
+        if counts["refused"] < MOST_SHOWN:
+            self.stderr.write(f"refused: {visible(str(found))}")
+        elif counts["refused"] == MOST_SHOWN:
+            self.stderr.write("further refusals are only counted")
+        return "refused"
+
+    def _tell(self, counts: Counter[str], began: float) -> None:
+        seconds = max(time.monotonic() - began, 0.001)
+        rate = sum(counts.values()) / seconds
+        words = ", ".join(f"{counts[word]:,} {word}" for word in ("parked", "known", "refused"))
+        self.stdout.write(f"{words} in {seconds:.1f} s ({rate:,.0f} rows a second)")
+
+
+def _principal(name: str) -> Principal:
+    found = Principal.objects.filter(name=name).first()
+    if found is None:
+        known = ", ".join(Principal.objects.order_by("name").values_list("name", flat=True)) or "none"
+        raise CommandError(f"nobody called {name!r} may propose; known: {known}")
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
