@@ -192,6 +192,7 @@ def save_group(
         before = _rights(group) if group else []
         group = group or Group()
         group.name = name
+        group.full_clean()
         group.save()
         entry = _role_entry(
             EventName.ROLE_GRANTED,
@@ -241,6 +242,7 @@ def save_user(
             if name in fields:
                 setattr(row, name, fields[name])
         _set_password(row, password)
+        row.full_clean(exclude=["password"])
         row.save()
         row.groups.set(groups)
         entry = prepare(
