@@ -1,0 +1,28 @@
+"""Reads of this app."""
+
+from agents.queries.health import alarms, backlog, health, processes
+from agents.queries.work import (
+    HandledType,
+    due_soon,
+    effect_queues,
+    handled_types,
+    leasable_queues,
+    ready_queues,
+    registry_differences,
+    runs_to_advance,
+)
+
+__all__ = [
+    "HandledType",
+    "alarms",
+    "backlog",
+    "due_soon",
+    "effect_queues",
+    "handled_types",
+    "health",
+    "leasable_queues",
+    "processes",
+    "ready_queues",
+    "registry_differences",
+    "runs_to_advance",
+]
