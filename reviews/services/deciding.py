@@ -79,8 +79,8 @@ def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
         demand_seen(case, row, version=seen.version, digest=seen.digest)
         read = read_revision(case.action, case.action.type)
         demand_authority(case, read, by)
-        words = _reason(case.action, decision)
-        dwell = _look(case, read, seen, by)
+        words = reason_for(case.action, decision)
+        dwell = look(case, read, seen, by)
         vote = Vote(
             verdict=decision.verdict,
             code=decision.reason_code,
@@ -96,14 +96,14 @@ def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
     return made
 
 
-def _reason(action: Action, decision: DecisionIn) -> str:
+def reason_for(action: Action, decision: DecisionIn) -> str:
     required = rationale_required(decision.verdict, Risk(action.risk))
     return worded(
         action.type, decision.verdict, decision.reason_code, decision.rationale, required=required
     )
 
 
-def _look(case: Case, read: Read, seen: Seen, by: By) -> int:
+def look(case: Case, read: Read, seen: Seen, by: By) -> int:
     """Dwell and pace, and that nothing was added to what was shown."""
     evidence, message = last_numbers(case.action.id)
     if (seen.evidence, seen.message) != (evidence, message):

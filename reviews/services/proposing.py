@@ -61,7 +61,7 @@ class _Proposer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class Text:
     """A plaintext on its way into an erasable row."""
 
     salt: bytes
@@ -72,8 +72,8 @@ class _Text:
         return commitment(self.salt, self.body)
 
 
-def _text(body: bytes) -> _Text:
-    return _Text(new_salt(), body)
+def text_of(body: bytes) -> Text:
+    return Text(new_salt(), body)
 
 
 def propose(
@@ -92,9 +92,10 @@ def propose(
     """
     who = _Proposer(run=run, principal=principal, by=by)
     kind = action_type(proposal.type)
-    _, body = canonical(kind, proposal.payload)
-    evidence = [_text(_artefact(one)) for one in proposal.evidence]
-    draft = _Birth(new_id(), who, kind, proposal, _text(body), evidence, retry_of, reverses)
+    stored = retry_of is not None or reverses is not None  # the bytes are ours already
+    _, body = canonical(kind, proposal.payload, stored=stored)
+    evidence = [text_of(_artefact(one)) for one in proposal.evidence]
+    draft = _Birth(new_id(), who, kind, proposal, text_of(body), evidence, retry_of, reverses)
     try:
         return _park(draft)
     except IntegrityError as exc:
@@ -161,8 +162,8 @@ class _Birth:
     who: _Proposer
     kind: ActionType
     proposal: Proposal
-    payload: _Text
-    evidence: Sequence[_Text]
+    payload: Text
+    evidence: Sequence[Text]
     retry_of: UUID | None
     reverses: UUID | None
 
@@ -209,18 +210,34 @@ class _Birth:
         )
 
     def _action(self, cursor: Any, entry: Entry) -> None:
-        plan = self.proposal.plan
+        row = self._row(entry)
         cursor.execute(
-            "INSERT INTO reviews_action (id, type_id, run, proposer_id, requested_by_id, dedup_key,"
-            " confidence, digest, retry_of_id, reverses_id, plan_id, plan_step, case_seq, case_head)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                self.id, self.kind.name, self.who.run, self.who.program, self.who.person,
-                self.proposal.dedup_key, self.proposal.confidence, self.payload.digest,
-                self.retry_of, self.reverses, plan.action if plan else None,
-                plan.step if plan else None, entry.seq, entry.hash,
-            ],
-        )  # fmt: skip
+            f"INSERT INTO reviews_action ({', '.join(row)}) VALUES ({', '.join(['%s'] * len(row))})",
+            list(row.values()),
+        )
+
+    def _row(self, entry: Entry) -> dict[str, Any]:
+        """What an INSERT may name; the rest is derived. A run may not name who proposes."""
+        plan = self.proposal.plan
+        row = {
+            "id": self.id,
+            "type_id": self.kind.name,
+            "dedup_key": self.proposal.dedup_key,
+            "confidence": self.proposal.confidence,
+            "digest": self.payload.digest,
+            "retry_of_id": self.retry_of,
+            "plan_id": plan.action if plan else None,
+            "plan_step": plan.step if plan else None,
+            "case_seq": entry.seq,
+            "case_head": entry.hash,
+        }
+        if self.who.run is not None:
+            return row | {"run": self.who.run}
+        return row | {
+            "proposer_id": self.who.program,
+            "requested_by_id": self.who.person,
+            "reverses_id": self.reverses,
+        }
 
     def _revision(self, cursor: Any, entry: Entry) -> None:
         insert_revision(
@@ -271,7 +288,7 @@ def insert_revision(
     action: UUID,
     number: int,
     author: int | None,
-    text: _Text,
+    text: Text,
     event: Entry,
     self_edit: bool = False,
 ) -> None:
@@ -296,7 +313,7 @@ def insert_message(
     number: int,
     kind: str,
     author: int | None,
-    text: _Text,
+    text: Text,
     event: Entry,
     reply_to: UUID | None = None,
 ) -> None:
@@ -312,9 +329,9 @@ def insert_message(
     )
 
 
-def message_text(text: str, **more: Any) -> _Text:
+def message_text(text: str, **more: Any) -> Text:
     """A message's bytes: {"text": ...} and what else belongs to it."""
-    return _text(encode({"text": unicodedata.normalize("NFC", text), **more}))
+    return text_of(encode({"text": unicodedata.normalize("NFC", text), **more}))
 
 
 def permille(confidence: float | None) -> int | None:

@@ -96,9 +96,13 @@ def policy_actor(policy: Current) -> Actor:
     return Actor("policy", f"policy:{policy.number}")
 
 
-def read_revision(action: Action, kind: ActionType, number: int | None = None) -> Read:
-    """The payload of a revision, by default the current one; a problem is said, not raised."""
-    body = body_of(action.id, number or action.revision)
+def read_revision(action: Action, kind: ActionType) -> Read:
+    """The payload of the current revision; a problem is said, not raised."""
+    return read_body(action, kind, body_of(action.id, action.revision))
+
+
+def read_body(action: Action, kind: ActionType, body: bytes | None) -> Read:
+    """The payload in these bytes of an action, or what stands against reading them."""
     if body is None:
         return Read({}, "its bytes were erased")
     try:

@@ -1,0 +1,475 @@
+"""Many decisions in one transaction: as many statements for a thousand as for one.
+
+Rows are locked in the order of their keys, each item is judged by the rules
+of a single decision, what is refused is left out and told why, and the rest
+is written from arrays under one batch id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from audit import events
+from audit.events import EventName
+from audit.services import Entry, record
+from reviews.errors import InvalidDecision, desk_errors
+from reviews.ids import new_id
+from reviews.models import Action, Decision, DeskItem
+from reviews.policy import BatchItem, Parties, batch_block_reason, may_approve, may_decide, undo_window
+from reviews.policy import Case as Matter
+from reviews.queries.policy import Current, current_policy, grants_of
+from reviews.reasons import worded
+from reviews.registry import amount
+from reviews.schemas import DecisionIn, ItemResult, Seen
+from reviews.services.base import By, Case, Clock, actor, after_commit, case_of, digest_of, reached
+from reviews.services.deciding import CLOSING, Vote, case_facts
+from reviews.services.pacing import demand_batch_look
+from reviews.services.routing import Read, read_body
+from reviews.states import Reversibility, Risk, Status, Verdict
+from reviews.visible import hidden_at
+
+Selected = tuple[UUID, int, bytes]  # item, the version and the digest that the page showed
+
+
+class BatchResult(NamedTuple):
+    """One id for the whole batch, and what became of each item, in the order given."""
+
+    batch: UUID
+    results: list[ItemResult]
+
+    @property
+    def applied(self) -> int:
+        return sum(r.result == "applied" for r in self.results)
+
+
+@dataclass(slots=True, kw_only=True)
+class Judged:
+    """One selected item under its lock, with all that judging it needs."""
+
+    item: DeskItem
+    case: Case
+    read: Read
+    parties: Parties
+    evidence: int
+    message: int
+    round: int
+    result: ItemResult | None = None
+    decision: UUID = field(default_factory=new_id)
+    entry: Entry | None = None
+
+
+def batch_decide(
+    *,
+    items: Sequence[Selected],
+    decision: DecisionIn,
+    by: By,
+    opened_at: datetime | None,
+) -> BatchResult:
+    """Approve or reject what was selected; each item whole or not at all, told apart in the result.
+
+    InvalidDecision, and nothing written, where the batch as a whole is not
+    allowed: too many, too fast, no reason.
+    """
+    if decision.verdict not in CLOSING:
+        raise InvalidDecision(f"{decision.verdict} is not done in batches")
+    dwell = demand_batch_look(count=len(items), opened_at=opened_at)
+    batch = new_id()
+    with desk_errors(), transaction.atomic():
+        found = _lock_all([item for item, _, _ in items], by, batch)
+        vote = _vote(decision, found, opened_at, dwell)
+        _judge_all(items, found, decision.verdict, by)
+        chosen = [one for one in found.values() if one.result is None]
+        _write(chosen, vote, by)
+        after_commit([one.case.action.id for one in chosen], {o.item.queue_id for o in chosen})
+        record([one.entry for one in chosen if one.entry])
+    return BatchResult(batch, [_result(found.get(item), item) for item, _, _ in items])
+
+
+def _result(one: Judged | None, item: UUID) -> ItemResult:
+    if one is None:
+        return ItemResult(item, 0, "blocked", "there is no such item, or it is out of your reach")
+    return one.result or ItemResult(item, one.item.ref, "applied")
+
+
+def _vote(
+    decision: DecisionIn, found: Mapping[UUID, Judged], opened_at: datetime | None, dwell: int
+) -> Vote:
+    """One rationale for all; rejecting always needs one."""
+    words = decision.rationale.strip()
+    for one in list(found.values())[:1]:
+        required = decision.verdict is Verdict.REJECT
+        words = worded(
+            one.case.action.type, decision.verdict, decision.reason_code, words, required=required
+        )
+    return Vote(
+        verdict=decision.verdict,
+        code=decision.reason_code,
+        rationale=words,
+        seen=Seen(version=0, digest=b"", opened_at=opened_at),
+        dwell_ms=dwell,
+        via="batch",
+    )
+
+
+def _lock_all(ids: Sequence[UUID], by: By, batch: UUID) -> dict[UUID, Judged]:
+    """Lock the actions in the order of their keys, then read everything about them at once."""
+    queues = reached(by.user).values("queue")
+    wanted = DeskItem.objects.filter(id__in=ids, queue__in=queues)
+    actions = list(
+        Action.objects.select_for_update(of=("self",), no_key=True)
+        .annotate(clock=Clock())
+        .filter(id__in=wanted.values("action"))
+        .select_related("type")
+        .order_by("id")
+    )
+    who = actor(by)
+    cases = {a.id: case_of(a, by=who, request=by.request, batch=batch) for a in actions}
+    rows = DeskItem.objects.filter(id__in=ids, action__in=list(cases)).select_related("claimed_by")
+    about = _about([a.id for a in actions], by)
+    return {
+        row.id: _judged(row, cases[row.action_id], about[row.action_id], by)
+        for row in rows
+    }
+
+
+_ABOUT = """
+SELECT a.id, r.author_id, r.self_edit, b.body,
+       coalesce((SELECT max(number) FROM reviews_evidence e WHERE e.action_id = a.id), 0),
+       coalesce((SELECT max(number) FROM reviews_message m WHERE m.action_id = a.id), 0),
+       ARRAY(SELECT d.reviewer_id FROM reviews_decision d
+             WHERE d.action_id = a.id AND d.verdict = 'escalate'),
+       (SELECT count(*) FROM reviews_retraction x JOIN reviews_decision d ON d.id = x.decision_id
+        WHERE d.action_id = a.id AND d.reviewer_id = %s)
+FROM reviews_action a
+JOIN reviews_revision r ON r.action_id = a.id AND r.number = a.revision
+LEFT JOIN reviews_revisionbody b ON b.revision_id = r.id
+WHERE a.id = ANY(%s)
+"""
+
+
+def _about(actions: Sequence[UUID], by: By) -> dict[UUID, tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_ABOUT, [by.user.pk, list(actions)])
+        return {row[0]: row for row in cursor.fetchall()}
+
+
+def _judged(row: DeskItem, case: Case, about: tuple[Any, ...], by: By) -> Judged:
+    action = case.action
+    _, author, self_edit, body, evidence, message, escalators, taken_back = about
+    reversal = action.reverses_id is not None and action.needed == 1
+    parties = Parties(
+        proposer=None if reversal else action.requested_by_id,
+        owner=action.owner_id,
+        author=author if action.revision > 1 else None,
+        escalators=frozenset(escalators),
+        needed=action.needed,
+        self_edit=self_edit,
+    )
+    return Judged(
+        item=row,
+        case=case,
+        read=read_body(action, action.type, None if body is None else bytes(body)),
+        parties=parties,
+        evidence=evidence,
+        message=message,
+        round=taken_back,
+    )
+
+
+def _judge_all(
+    items: Sequence[Selected], found: Mapping[UUID, Judged], verdict: Verdict, by: By
+) -> None:
+    policy, grants = current_policy(), grants_of(by.user)
+    pending = [o for o in found.values() if o.case.action.state == Status.PENDING]
+    _demand_size(len(items), pending, verdict, policy)
+    kind = pending[0].case.action.type_id if pending else ""
+    winners = _winners([o for o in found.values() if o.case.action.state != Status.PENDING])
+    for item, version, digest in items:
+        one = found.get(item)
+        if one is None or one.result is not None:
+            continue
+        one.result = (
+            _conflict(one, version, digest, winners)
+            or _not_yours(one, grants, by)
+            or _blocked(one, verdict, kind, policy, by)
+        )
+
+
+def _demand_size(count: int, pending: Sequence[Judged], verdict: Verdict, policy: Current) -> None:
+    if not pending:
+        return
+    # What is of higher risk is blocked by itself; the limit is that of the riskiest that may stay.
+    usual = [Risk(o.case.action.risk) for o in pending]
+    allowed = [r for r in usual if r.rank <= Risk.MEDIUM.rank] or [Risk.LOW]
+    highest = max(allowed, key=lambda risk: risk.rank)
+    most = policy.document.of(pending[0].case.action.type_id).batch_limit(verdict, highest)
+    if count > most:
+        raise InvalidDecision(f"{most} at a time is the most here, these are {count}")
+
+
+def _winners(late: Sequence[Judged]) -> dict[UUID, tuple[str, datetime]]:
+    """Who decided what is no longer pending, and when."""
+    if not late:
+        return {}
+    made = (
+        Decision.objects.filter(
+            action__in=[o.case.action.id for o in late], verdict__in=CLOSING, retraction=None
+        )
+        .select_related("reviewer")
+        .order_by("created_at")
+    )
+    return {d.action_id: (str(d.reviewer or "policy"), d.created_at) for d in made}
+
+
+def _conflict(
+    one: Judged,
+    version: int,
+    digest: bytes,
+    winners: Mapping[UUID, tuple[str, datetime]],
+) -> ItemResult | None:
+    action = one.case.action
+    if action.state != Status.PENDING or one.item.closed_at is not None:
+        who, at = winners.get(action.id, ("", None))
+        words = f"already {action.state}" + (f" by {who} at {at:%H:%M:%S}" if at else "")
+        return _told(one, "conflict", words)
+    if (version, digest) != (one.item.version, digest_of(action)):
+        return _told(one, "conflict", "changed since you opened it")
+    return None
+
+
+def _told(one: Judged, result: Any, reason: str) -> ItemResult:
+    return ItemResult(one.item.id, one.item.ref, result, reason)
+
+
+def _not_yours(one: Judged, grants: Any, by: By) -> ItemResult | None:
+    action = one.case.action
+    found, currency = amount(action.type, one.read.payload)
+    matter = Matter(
+        type=action.type_id,
+        risk=Risk(action.risk),
+        has_amount=bool(action.type.amount_path),
+        amount=found,
+        currency=currency,
+    )
+    permission = may_decide(matter, grants, now=one.case.now)
+    return None if permission.allowed else _told(one, "blocked", permission.reason)
+
+
+def _blocked(
+    one: Judged, verdict: Verdict, kind: str, policy: Current, by: By
+) -> ItemResult | None:
+    reason = batch_block_reason(verdict, _as_batch_item(one, policy, by), batch_type=kind)
+    if reason is None and verdict is Verdict.APPROVE:
+        permission = may_approve(by.user.pk, one.parties)
+        hidden = hidden_at(one.read.payload, one.case.action.type.machine_paths)
+        reason = f"hidden characters in {', '.join(hidden)}" if hidden else permission.reason
+    return _told(one, "blocked", reason) if reason else None
+
+
+def _as_batch_item(one: Judged, policy: Current, by: By) -> BatchItem:
+    action, row = one.case.action, one.item
+    found, currency = amount(action.type, one.read.payload)
+    claimed = row.claimed_by if row.claimed_until and row.claimed_until > one.case.now else None
+    return BatchItem(
+        type=action.type_id,
+        risk=Risk(action.risk),
+        reversibility=Reversibility(action.reversibility),
+        amount=found,
+        currency=currency,
+        limits=policy.document.of(action.type_id).rules().limits,
+        needed=action.needed,
+        is_question=action.type.question,
+        question_open=row.question_open,
+        claimed_by_other=str(claimed) if claimed and claimed != by.user else "",
+        loaded=not one.read.problem,
+    )
+
+
+def _write(chosen: Sequence[Judged], vote: Vote, by: By) -> None:
+    """Decisions, states, items: three statements from arrays. Events are the caller's last one."""
+    if not chosen:
+        return
+    to = Status.APPROVED if vote.verdict is Verdict.APPROVE else Status.REJECTED
+    for one in chosen:
+        one.entry = _entry(one, vote, by, to)
+    with connection.cursor() as cursor:
+        _insert_decisions(cursor, chosen, vote, by)
+        _move_actions(cursor, chosen, to)
+        _close_items(cursor, chosen)
+
+
+def _entry(one: Judged, vote: Vote, by: By, to: Status) -> Entry:
+    data = events.DecisionRecorded(
+        verdict=vote.verdict.value,
+        single=False,
+        reason_code=vote.code,
+        decision=str(one.decision),
+        reviewer=by.user.pseudonym,
+        round=one.round,
+        evidence_seen=one.evidence,
+        messages_seen=one.message,
+        opened_at=vote.seen.opened_at,
+        shown_ms=vote.dwell_ms,
+        deadline=one.case.action.decide_by,
+        item=f"ACT-{one.item.ref}",
+        **case_facts(one.case.action),
+    )
+    content = {"rationale": vote.rationale, "identity": str(by.user)}
+    return one.case.note(EventName.DECISION_RECORDED, data, to=to, content=content)
+
+
+def _insert_decisions(cursor: Any, chosen: Sequence[Judged], vote: Vote, by: By) -> None:
+    cursor.execute(
+        "INSERT INTO reviews_decision (id, action_id, item_id, revision, digest, reviewer_id,"
+        " verdict, via, reason_code, batch, seen_evidence, seen_message, opened_at, dwell_ms,"
+        " event_id)"
+        " SELECT d, a, i, r, g, %s, %s, 'batch', %s, %s, e, m, %s, %s, v"
+        " FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::bytea[], %s::int[],"
+        " %s::int[], %s::uuid[]) AS x (d, a, i, r, g, e, m, v)",
+        [
+            by.user.pk, vote.verdict.value, vote.code, chosen[0].case.batch, vote.seen.opened_at,
+            vote.dwell_ms, [o.decision for o in chosen], [o.case.action.id for o in chosen],
+            [o.item.id for o in chosen], [o.case.action.revision for o in chosen],
+            [digest_of(o.case.action) for o in chosen], [o.evidence for o in chosen],
+            [o.message for o in chosen], [o.entry.id for o in chosen if o.entry],
+        ],
+    )  # fmt: skip
+
+
+def _move_actions(cursor: Any, chosen: Sequence[Judged], to: Status) -> None:
+    windows = [_window(one) for one in chosen]
+    lasts = [one.case.action.type.valid_for or settings.TIMINGS.valid_for for one in chosen]
+    until = (
+        "clock_timestamp() + make_interval(secs => x.w + x.l)" if to is Status.APPROVED else "NULL"
+    )
+    cursor.execute(
+        "UPDATE reviews_action a SET state = %s, case_seq = x.s, case_head = x.h,"
+        f" release_at = clock_timestamp() + make_interval(secs => x.w), valid_until = {until}"
+        " FROM unnest(%s::uuid[], %s::bigint[], %s::bytea[], %s::float8[], %s::float8[])"
+        " AS x (id, s, h, w, l)"
+        " WHERE a.id = x.id AND a.state = 'pending' AND a.case_seq = x.s - 1",
+        [
+            to.value, [o.case.action.id for o in chosen], [o.case.chain.seq for o in chosen],
+            [o.case.chain.head for o in chosen], windows, lasts,
+        ],
+    )  # fmt: skip
+    if cursor.rowcount != len(chosen):
+        raise RuntimeError("a row that was locked has changed")
+
+
+def _window(one: Judged) -> float:
+    action = one.case.action
+    least = action.type.undo_window or 0
+    return undo_window(Risk(action.risk), settings.TIMINGS, at_least=least)
+
+
+def _close_items(cursor: Any, chosen: Sequence[Judged]) -> None:
+    cursor.execute(
+        "UPDATE reviews_item_desk SET closed_at = clock_timestamp(), claimed_by_id = NULL,"
+        " claimed_until = NULL, version = version + 1 WHERE id = ANY(%s)",
+        [[one.item.id for one in chosen]],
+    )
+
+
+def retract_batch(*, batch: UUID, by: By) -> list[ItemResult]:
+    """Take a whole batch back, as far as it is not released yet; per item what became of it."""
+    with desk_errors(), transaction.atomic():
+        votes = list(
+            Decision.objects.filter(batch=batch, reviewer=by.user).order_by("action_id")
+        )
+        rows = DeskItem.objects.in_bulk([v.item_id for v in votes])
+        taken = _locked_votes(votes, by)
+        results = [_take_back_result(v, rows[v.item_id], taken) for v in votes]
+        back = [taken[v.action_id] for v in votes if _is_open(v, taken)]
+        _write_back(back, by)
+        after_commit(
+            [case.action.id for case, _, _ in back], {rows[v.item_id].queue_id for v in votes}
+        )
+        record([case.entries[-1] for case, _, _ in back])
+    return results
+
+
+Taken = tuple[Case, Decision, bool]  # the locked case, its vote, whether it can be taken back
+
+
+def _locked_votes(votes: Sequence[Decision], by: By) -> dict[UUID, Taken]:
+    actions = (
+        Action.objects.select_for_update(of=("self",), no_key=True)
+        .annotate(clock=Clock())
+        .filter(id__in=[v.action_id for v in votes])
+        .order_by("id")
+    )
+    cases = {a.id: case_of(a, by=actor(by), request=by.request) for a in actions}
+    gone = set(
+        Decision.objects.filter(
+            id__in=[v.id for v in votes], retraction__isnull=False
+        ).values_list("id", flat=True)
+    )
+    return {v.action_id: (c := cases[v.action_id], v, _open(c, v, gone)) for v in votes}
+
+
+def _open(case: Case, vote: Decision, gone: set[UUID]) -> bool:
+    action = case.action
+    return (
+        vote.id not in gone
+        and action.state in (Status.APPROVED, Status.REJECTED)
+        and vote.revision == action.revision
+        and action.release_at is not None
+        and action.release_at > case.now
+        and not action.fence
+    )
+
+
+def _is_open(vote: Decision, taken: Mapping[UUID, Taken]) -> bool:
+    return taken[vote.action_id][2]
+
+
+def _take_back_result(
+    vote: Decision, row: DeskItem, taken: Mapping[UUID, Taken]
+) -> ItemResult:
+    case, _, open_ = taken[vote.action_id]
+    if open_:
+        return ItemResult(row.id, row.ref, "applied")
+    words = f"released: it is {case.action.state} now"
+    return ItemResult(row.id, row.ref, "conflict", words)
+
+
+def _write_back(back: Sequence[Taken], by: By) -> None:
+    if not back:
+        return
+    entries = [
+        case.note(
+            EventName.DECISION_RETRACTED,
+            events.DecisionRetracted(
+                decision=str(vote.id), verdict=vote.verdict, revision=vote.revision, round=vote.round
+            ),
+            to=Status.PENDING,
+        )
+        for case, vote, _ in back
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO reviews_retraction (id, decision_id, by_id, event_id, created_at)"
+            " SELECT i, d, %s, e, clock_timestamp()"
+            " FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS x (i, d, e)",
+            [by.user.pk, [new_id() for _ in back], [v.id for _, v, _ in back], [e.id for e in entries]],
+        )
+        cursor.execute(
+            "UPDATE reviews_action a SET state = 'pending', release_at = NULL, valid_until = NULL,"
+            " case_seq = x.s, case_head = x.h"
+            " FROM unnest(%s::uuid[], %s::bigint[], %s::bytea[]) AS x (id, s, h)"
+            " WHERE a.id = x.id AND a.case_seq = x.s - 1",
+            [[c.action.id for c, _, _ in back], [e.seq for e in entries], [e.hash for e in entries]],
+        )
+        cursor.execute(
+            "UPDATE reviews_item_desk SET closed_at = NULL, version = version + 1 WHERE id = ANY(%s)",
+            [[v.item_id for _, v, _ in back]],
+        )
+

@@ -1,0 +1,242 @@
+"""Editing what was proposed: a new revision, judged by policy at once, and perhaps approved with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from audit import events
+from audit.events import EventName
+from audit.services import Entry, record
+from reviews.errors import DeskError, InvalidDecision, InvalidPayload, desk_errors
+from reviews.models import Action, ActionType, DeskItem
+from reviews.policy import Routing, route, strictest
+from reviews.prio import pack_prio
+from reviews.facts import gather
+from reviews.queries.policy import current_policy
+from reviews.reasons import worded
+from reviews.registry import amount, canonical
+from reviews.schemas import DecisionIn, Seen
+from reviews.services.base import (
+    By,
+    Case,
+    after_commit,
+    change_item,
+    demand_pending,
+    demand_seen,
+    digest_of,
+    locked_item,
+)
+from reviews.services.deciding import (
+    Vote,
+    cast,
+    demand_approvable,
+    demand_authority,
+    look,
+    reason_for,
+)
+from reviews.services.proposing import Text, insert_revision, text_of
+from reviews.services.routing import Read, policy_actor, read_revision, routed_event, write_search_text
+from reviews.states import Outcome, Reversibility, Risk, Verdict
+
+
+class EditResult(NamedTuple):
+    """The revision saved, whether the editor's approval was recorded with it, and if not, why."""
+
+    revision: int
+    approved: bool
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A new payload and what policy says about it beside the old one."""
+
+    payload: dict[str, Any]
+    body: bytes
+    routing: Routing
+    outcome: Outcome
+    needed: int
+    raised: bool  # some floor is stricter than for the old payload
+
+
+def edit(
+    *,
+    item: UUID,
+    seen: Seen,
+    payload: Mapping[str, Any],
+    decision: DecisionIn | None = None,
+    by: By,
+    rationale: str = "",
+    reason_code: str = "",
+) -> EditResult:
+    """Save `payload` as a new revision; with a `decision` to approve, vote on it in the same breath.
+
+    The revision is saved even where the vote cannot count: `why_not` says so.
+    Votes on the old revision are void. Policy may only get stricter by it.
+    """
+    if decision is not None and decision.verdict is not Verdict.APPROVE:
+        raise InvalidDecision("an edit is saved, or saved and approved")
+    with desk_errors(), transaction.atomic():
+        case, row = locked_item(item, by)
+        demand_pending(case, row)
+        demand_seen(case, row, version=seen.version, digest=seen.digest)
+        old = read_revision(case.action, case.action.type)
+        demand_authority(case, old, by)
+        words = _edit_reason(case.action, decision, rationale, reason_code)
+        dwell = look(case, old, seen, by) if decision else None
+        judged = judge(case, old, payload)
+        own = may_self_edit(case.action.type, case.action) and not judged.raised
+        text = text_of(judged.body)
+        entry = edited_event(case, judged, text, old, by, words, self_edit=own)
+        revise(case, row, judged, by, text, entry, self_edit=own)
+        why_not = ""
+        if decision is not None:
+            vote = _vote(decision, words, seen, dwell)
+            why_not = _approve(case, row, judged, vote, by)
+        after_commit([case.action.id], [row.queue_id])
+        record(case.entries)
+    return EditResult(case.action.revision, decision is not None and not why_not, why_not)
+
+
+def _edit_reason(
+    action: Action, decision: DecisionIn | None, rationale: str, reason_code: str
+) -> str:
+    """Why it was edited. An answer to a question needs no reason beside itself."""
+    required = not action.type.question
+    if decision is not None and decision.reason_code and not decision.rationale.strip():
+        return reason_for(action, decision)
+    words = decision.rationale if decision is not None else rationale
+    return worded(action.type, "edit", reason_code, words, required=required)
+
+
+def _vote(decision: DecisionIn, words: str, seen: Seen, dwell: int | None) -> Vote:
+    return Vote(
+        verdict=Verdict.APPROVE,
+        code=decision.reason_code,
+        rationale=words,
+        seen=seen,
+        dwell_ms=dwell,
+    )
+
+
+def judge(case: Case, old: Read, payload: Mapping[str, Any]) -> Judged:
+    """Validate a new payload and let policy look at it. Writes nothing."""
+    action, kind = case.action, case.action.type
+    if old.problem:
+        raise InvalidDecision(f"it cannot be edited: {old.problem}")
+    value, body = canonical(kind, dict(payload), stored=True)
+    if value == old.payload:
+        raise InvalidDecision("nothing was changed")
+    _demand_writable(kind, old.payload, value)
+    policy = current_policy()
+    before = route(gather(action, kind, old.payload, policy, case.now))
+    after = route(gather(action, kind, value, policy, case.now))
+    if after.outcome is Outcome.REJECT:
+        raise InvalidDecision(f"policy refuses this: {after.why[0].name} {after.why[0].value}")
+    outcome = strictest(Outcome(action.outcome or Outcome.REVIEW), after.outcome)
+    needed = max(action.needed, after.needed)
+    return Judged(value, body, after, outcome, needed, _stricter(before, after))
+
+
+def _demand_writable(kind: ActionType, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Fields that the schema calls read-only stay as they were proposed."""
+    fields = kind.schema.get("properties", {})
+    fixed = [name for name, field in fields.items() if field.get("readOnly")]
+    changed = [name for name in fixed if old.get(name) != new.get(name)]
+    if changed:
+        errors = [{"path": name, "message": "cannot be edited"} for name in changed]
+        raise InvalidPayload(f"{changed[0]}: cannot be edited", errors)
+
+
+def _stricter(before: Routing, after: Routing) -> bool:
+    was = {floor.name: floor.outcome.rank for floor in before.floors}
+    return after.needed > before.needed or any(
+        floor.outcome.rank > was.get(floor.name, 0) for floor in after.floors
+    )
+
+
+def may_self_edit(kind: ActionType, action: Action) -> bool:
+    """Whether the type lets an author's own vote count; by default only where little is at stake."""
+    if kind.self_edit is not None:
+        return kind.self_edit
+    harmless = Risk(action.risk).rank <= Risk.MEDIUM.rank
+    return harmless and action.reversibility != Reversibility.IRREVERSIBLE
+
+
+def revise(
+    case: Case, row: DeskItem, judged: Judged, by: By, text: Text, entry: Entry, *, self_edit: bool
+) -> None:
+    """Write the revision that `entry` brings, what policy says of it, and what the queue shows."""
+    number = case.action.revision + 1
+    with connection.cursor() as cursor:
+        insert_revision(
+            cursor,
+            action=case.action.id,
+            number=number,
+            author=by.user.pk,
+            text=text,
+            event=entry,
+            self_edit=self_edit,
+        )
+    case.move(entry, revision=number, digest=text.digest)
+    reroute(case, judged, self_edit=self_edit)
+    show(case, row, judged)
+    write_search_text(case.action, case.action.type, judged.payload)
+
+
+def edited_event(
+    case: Case, judged: Judged, text: Text, old: Read, by: By, rationale: str, *, self_edit: bool
+) -> Entry:
+    fields = case.action.type.schema.get("properties", {})
+    changed = [f for f in sorted(fields) if old.payload.get(f) != judged.payload.get(f)]
+    return case.note(
+        EventName.ACTION_EDITED,
+        events.ActionEdited(
+            revision=case.action.revision + 1,
+            digest=text.digest,
+            previous_digest=digest_of(case.action),
+            self_edit=self_edit,
+            changed=changed,
+        ),
+        content={"rationale": rationale, "identity": str(by.user)},
+        commit={"payload": text.digest},
+    )
+
+
+def reroute(case: Case, judged: Judged, *, self_edit: bool | None = None) -> None:
+    """Policy's answer to a changed payload: outcome and needed votes only rise."""
+    data = routed_event(
+        case, judged.routing, needed=judged.needed, outcome=judged.outcome, self_edit=self_edit
+    )
+    entry = case.note(EventName.ACTION_ROUTED, data)
+    case.move(entry, outcome=judged.outcome.value, needed=judged.needed)
+
+
+def show(case: Case, row: DeskItem, judged: Judged) -> None:
+    """What the list needs of a changed payload."""
+    found, currency = amount(case.action.type, judged.payload)
+    prio = pack_prio(
+        risk=Risk(case.action.risk),
+        amount=found,
+        currency=currency,
+        confidence=case.action.confidence,
+        breached=row.breached,
+    )
+    change_item(row, amount=found, currency=currency, prio=prio)
+
+
+def _approve(case: Case, row: DeskItem, judged: Judged, vote: Vote, by: By) -> str:
+    """The editor's own vote on the new bytes; in words why it could not count."""
+    read = Read(judged.payload)
+    try:
+        demand_authority(case, read, by)
+        demand_approvable(case, row, read, by)
+    except DeskError as refusal:
+        return str(refusal)
+    cast(case, row, vote, by)
+    return ""

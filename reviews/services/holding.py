@@ -1,0 +1,158 @@
+"""Who looks at an item, and when: claim, assign, defer, escalate. None of them decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.db.models import Q
+
+from audit import events
+from audit.events import EventName
+from audit.services import record
+from reviews.errors import AlreadyDecided, InvalidDecision, NotPermitted, desk_errors
+from reviews.ids import new_id
+from reviews.models import Decision, DeskItem, Reach, User
+from reviews.reasons import worded
+from reviews.schemas import Seen
+from reviews.services.base import (
+    By,
+    Case,
+    Clock,
+    after_commit,
+    change_item,
+    demand_pending,
+    demand_seen,
+    find_item,
+    in_seconds,
+    locked_item,
+    reached,
+)
+from reviews.services.deciding import Vote, insert_vote, vote_event
+from reviews.states import Verdict
+
+CLAIM_SECONDS = 5 * 60
+MOST_LOOPS = 2
+
+
+def claim(*, item: UUID, by: By) -> datetime:
+    """Tell the others that one is looking, for five minutes; again renews. Until when.
+
+    AlreadyDecided, in state "claimed", names whoever has it. A claim informs:
+    it stops nobody but a batch.
+    """
+    row = find_item(item, by)
+    free = Q(claimed_by=None) | Q(claimed_until__lte=Clock()) | Q(claimed_by=by.user)
+    with desk_errors(), transaction.atomic():
+        taken = DeskItem.objects.filter(free, id=item, closed_at=None).update(
+            claimed_by=by.user, claimed_until=in_seconds(CLAIM_SECONDS)
+        )
+        now = DeskItem.objects.select_related("claimed_by").get(id=item)
+        if not taken:
+            raise _claimed(now)
+        after_commit([], [row.queue_id])
+    assert now.claimed_until is not None
+    return now.claimed_until
+
+
+def _claimed(row: DeskItem) -> AlreadyDecided:
+    if row.closed_at is not None:
+        return AlreadyDecided("it is closed", at=row.closed_at, state="closed")
+    who = str(row.claimed_by)
+    return AlreadyDecided(f"claimed by {who}", by=who, at=row.claimed_until, state="claimed")
+
+
+def release_claim(*, item: UUID, by: By) -> None:
+    """Give up one's own claim. Somebody else's, or none, is left as it is."""
+    row = find_item(item, by)
+    with desk_errors(), transaction.atomic():
+        freed = DeskItem.objects.filter(id=item, claimed_by=by.user).update(
+            claimed_by=None, claimed_until=None
+        )
+        if freed:
+            after_commit([], [row.queue_id])
+
+
+def assign(*, item: UUID, assignee: User | None, by: By) -> None:
+    """Put an item on somebody's desk; None takes it off again. They must see its queue."""
+    with desk_errors(), transaction.atomic():
+        case, row = locked_item(item, by)
+        demand_pending(case, row)
+        if assignee is not None and not reached(assignee).filter(queue=row.queue_id).exists():
+            raise NotPermitted(f"{assignee} does not see this queue")
+        who = assignee.pseudonym if assignee else None
+        entry = case.note(
+            EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id)
+        )
+        case.move(entry)
+        change_item(row, seen=False, assignee=assignee)
+        after_commit([case.action.id], [row.queue_id])
+        record(case.entries)
+
+
+def defer(*, item: UUID, until: datetime, by: By) -> None:
+    """Out of the list until a time before its deadline. Its clock runs on; it stays pending."""
+    with desk_errors(), transaction.atomic():
+        case, row = locked_item(item, by)
+        demand_pending(case, row)
+        if until <= case.now:
+            raise InvalidDecision("a time in the future is needed")
+        if case.action.decide_by is not None and until >= case.action.decide_by:
+            raise InvalidDecision(f"it must be decided by {case.action.decide_by:%Y-%m-%d %H:%M} UTC")
+        entry = case.note(EventName.ACTION_DEFERRED, events.ActionDeferred(until=until))
+        case.move(entry)
+        change_item(row, seen=False, deferred_until=until, claimed_by=None, claimed_until=None)
+        after_commit([case.action.id], [row.queue_id])
+        record(case.entries)
+
+
+def escalate(
+    *,
+    item: UUID,
+    seen: Seen,
+    target: Group,
+    rationale: str,
+    reason_code: str = "",
+    by: By,
+) -> Decision:
+    """Pass it on to another group. It stays pending, votes stay, its reader keeps sight of it."""
+    with desk_errors(), transaction.atomic():
+        case, row = locked_item(item, by)
+        demand_pending(case, row)
+        demand_seen(case, row, version=seen.version, digest=seen.digest)
+        words = worded(case.action.type, "escalate", reason_code, rationale, required=True)
+        _demand_target(case, row, target, by)
+        vote = Vote(verdict=Verdict.ESCALATE, code=reason_code, rationale=words, seen=seen)
+        made = _write_escalation(case, row, vote, target, by)
+        change_item(
+            row, escalated_to=target, assignee=None, claimed_by=None, claimed_until=None
+        )
+        after_commit([case.action.id], [row.queue_id])
+        record(case.entries)
+    return made
+
+
+def _demand_target(case: Case, row: DeskItem, target: Group, by: By) -> None:
+    """Somebody else who can see it, and not back and forth for ever."""
+    others = User.objects.filter(groups=target, is_active=True).exclude(pk=by.user.pk)
+    if not others.exists():
+        raise InvalidDecision(f"nobody but you is in {target}")
+    if not Reach.objects.filter(group=target, queue=row.queue_id).exists():
+        raise NotPermitted(f"{target} does not see this queue")
+    before = Decision.objects.filter(action=case.action, verdict=Verdict.ESCALATE, target=target)
+    if before.count() >= MOST_LOOPS:
+        raise InvalidDecision(f"it was passed to {target} {MOST_LOOPS} times already: decide it")
+
+
+def _write_escalation(case: Case, row: DeskItem, vote: Vote, target: Group, by: By) -> Decision:
+    made = new_id()
+    entry = case.note(
+        EventName.DECISION_RECORDED,
+        vote_event(case, row, vote, by, made, target=f"group:{target.pk}"),
+        content={"rationale": vote.rationale, "identity": str(by.user)},
+    )
+    decision = insert_vote(case, row, vote, by, made, entry.id, target=target)
+    case.move(entry)
+    return decision
