@@ -176,10 +176,16 @@ def handler_of(name: str, source: str) -> Handler | None:
 
 
 @contextmanager
-def isolated() -> Iterator[None]:
-    """For tests: what is declared inside is forgotten afterwards, here and at the desk."""
+def isolated(*, empty: bool = False) -> Iterator[None]:
+    """For tests: what is declared inside is forgotten afterwards, here and at the desk.
+
+    `empty`: what was declared before is not there inside.
+    """
     before = (dict(_types), dict(_agents), dict(_sources))
     try:
+        if empty:
+            for store in (_types, _agents, _sources):
+                store.clear()
         yield
     finally:
         for name in _types.keys() - before[0].keys():
