@@ -19,15 +19,11 @@ _STANDING_PLAN = (Status.APPROVED, Status.EXECUTING, Status.SUCCEEDED)
 _UNUSED = (Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN, Status.FAILED)
 
 
-def gather(
-    action: Action, kind: ActionType, payload: Mapping[str, Any], policy: Current, now: datetime
-) -> Facts:
+def gather(action: Action, kind: ActionType, payload: Mapping[str, Any], policy: Current, now: datetime) -> Facts:
     """The facts about an action and the payload it would have."""
     found, currency = amount(kind, payload)
     plan, note = plan_of(action, kind, payload)
-    level = standing_level(
-        principal=action.proposer_id, version=action.agent_version, type_name=kind.name
-    )
+    level = standing_level(principal=action.proposer_id, version=action.agent_version, type_name=kind.name)
     return Facts(
         risk=Risk(action.risk),
         reversibility=Reversibility(action.reversibility),
@@ -47,9 +43,7 @@ def gather(
     )
 
 
-def plan_of(
-    action: Action, kind: ActionType, payload: Mapping[str, Any]
-) -> tuple[Plan, str]:
+def plan_of(action: Action, kind: ActionType, payload: Mapping[str, Any]) -> tuple[Plan, str]:
     """How a proposal stands to its plan and to the frame that people set for its agent."""
     outside = _outside_frame(action)
     if outside:
@@ -80,8 +74,10 @@ def _outside_frame(action: Action) -> str:
 
 
 def _agent_frame(action: Action) -> Mapping[str, Any]:
-    frame = Principal.objects.filter(id=action.proposer_id).values_list("frame", flat=True).first()
-    return frame or {}
+    if action.proposer_id is None:
+        return {}
+    frames = Principal.objects.filter(id=action.proposer_id).values_list("frame", flat=True)
+    return frames.first() or {}
 
 
 def _run_frame(action: Action) -> Mapping[str, Any]:
@@ -100,7 +96,7 @@ def _earlier(action: Action) -> int:
 
 def _off_plan(action: Action, payload: Mapping[str, Any]) -> str:
     """What differs from the approved plan, in words, or an empty string."""
-    plan = Action.objects.filter(id=action.plan_id, type__plan=True).first()
+    plan = Action.objects.filter(steps=action, type__plan=True).first()
     if plan is None or plan.run != action.run:
         return "it names a plan that is not its run's"
     if plan.state not in _STANDING_PLAN:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from reviews.states import Risk
 
 _COST_BITS = 48
-_MOST = 2**_COST_BITS - 1
+_MOST = (1 << _COST_BITS) - 1
 _NOT_BREACHED = 1 << (_COST_BITS + 2)
 
 # What one minor unit is worth, in thousandths of a cent of the desk's own currency. Settings may

@@ -209,7 +209,7 @@ def _key(schema: Any) -> bytes:
 
 
 @lru_cache(maxsize=512)
-def _validator(schema: bytes, stored: bool) -> Any:
+def _validator(schema: bytes, stored: bool) -> Any:  # noqa: FBT001  a cache key
     """No reference leaves the document: a remote one is an error, never a request."""
     known = json.loads(schema)
     try:
@@ -228,9 +228,7 @@ def _is_number(_: Any, value: object) -> bool:
 
 def _is_stored_number(checker: Any, value: object) -> bool:
     """A fraction in our own bytes is a string; `0.9` sent by an agent for a number is not."""
-    return _is_number(checker, value) or (
-        isinstance(value, str) and _FRACTION.fullmatch(value) is not None
-    )
+    return _is_number(checker, value) or (isinstance(value, str) and _FRACTION.fullmatch(value) is not None)
 
 
 def _numeric(rule: Any) -> Any:
@@ -249,12 +247,9 @@ def _numeric(rule: Any) -> Any:
 _SIZES = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _rules = {name: _numeric(Draft202012Validator.VALIDATORS[name]) for name in _SIZES}
 _types = Draft202012Validator.TYPE_CHECKER
-_Strict: Any = validators.extend(
-    Draft202012Validator, _rules, type_checker=_types.redefine("number", _is_number)
-)
-_Stored: Any = validators.extend(
-    Draft202012Validator, _rules, type_checker=_types.redefine("number", _is_stored_number)
-)
+_extend: Any = validators.extend
+_Strict: Any = _extend(Draft202012Validator, _rules, type_checker=_types.redefine("number", _is_number))
+_Stored: Any = _extend(Draft202012Validator, _rules, type_checker=_types.redefine("number", _is_stored_number))
 
 
 def amount(row: TypeRow, payload: Mapping[str, Any]) -> tuple[int | None, str]:
@@ -298,7 +293,7 @@ def _fit(text: str, most: int) -> str:
     return f"{short[:-1]}…" if more else short
 
 
-def payload_of(body: bytes) -> dict[str, Any]:
+def payload_of(body: bytes | memoryview) -> dict[str, Any]:
     """The payload in stored bytes, as plain values."""
     value = decode(bytes(body))
     if not isinstance(value, dict):

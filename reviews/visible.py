@@ -126,11 +126,7 @@ def _texts(value: object) -> Iterator[str]:
 
 def hidden_at(payload: object, paths: Sequence[str]) -> list[str]:
     """Which of the machine-read fields at `paths` hold hidden characters."""
-    return [
-        path
-        for path in paths
-        if any(has_hidden(t) for value in values_at(payload, path) for t in _texts(value))
-    ]
+    return [path for path in paths if any(has_hidden(t) for value in values_at(payload, path) for t in _texts(value))]
 
 
 def all_texts(payload: object) -> str:

@@ -54,9 +54,7 @@ def _object(required: tuple[str, ...], **fields: Any) -> dict[str, Any]:
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 2000}
 _MAIL = _object(("to", "subject"), to=_TEXT, subject=_TEXT, body={"type": "string"})
-_REFUND = _object(
-    ("customer", "amount"), customer=_TEXT, amount={"type": "integer"}, note={"type": "string"}
-)
+_REFUND = _object(("customer", "amount"), customer=_TEXT, amount={"type": "integer"}, note={"type": "string"})
 _NOTE = _object(("text",), text=_TEXT)
 _FILES = _object(("path",), path=_TEXT)
 
@@ -122,9 +120,7 @@ def house() -> House:
     """People and reach, which admin makes; then what the code declares, by its own verb."""
     from reviews.services.rights import grant_lead
 
-    reviewers, leads, others = (
-        Group.objects.create(name=n) for n in ("reviewers", "leads", "others")
-    )
+    reviewers, leads, others = (Group.objects.create(name=n) for n in ("reviewers", "leads", "others"))
     grant_lead(leads)
     queue = Queue.objects.create(name="support", title="Support")
     elsewhere = Queue.objects.create(name="elsewhere", title="Elsewhere")
@@ -148,9 +144,7 @@ def house() -> House:
 
 
 def _user(name: str, *groups: Group, **more: Any) -> User:
-    user = User.objects.create_user(
-        name, f"{name}@example.org", "secret", first_name=name.capitalize(), **more
-    )
+    user = User.objects.create_user(name, f"{name}@example.org", "secret", first_name=name.capitalize(), **more)
     user.groups.set(groups)
     return user
 
@@ -206,9 +200,7 @@ def seen(item: Item, **more: Any) -> Seen:
     return Seen(**(given | more))
 
 
-def decide(
-    house: House, item: Item, decision: DecisionIn = APPROVE, name: str = "ada", **more: Any
-) -> Decision:
+def decide(house: House, item: Item, decision: DecisionIn = APPROVE, name: str = "ada", **more: Any) -> Decision:
     shown = seen(item, **more)
     with as_role("web"):
         return services.decide(item=item.id, seen=shown, decision=decision, by=house.by(name))

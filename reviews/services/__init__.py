@@ -3,16 +3,22 @@
 from reviews.services.again import propose_again, reverse
 from reviews.services.asking import answer, ask, comment
 from reviews.services.base import By, actor
-from reviews.services.batch import BatchResult, batch_decide, retract_batch
+from reviews.services.batch import BatchResult, batch_decide
+from reviews.services.batch_undo import retract_batch
 from reviews.services.deciding import decide, retract
 from reviews.services.editing import EditResult, edit
 from reviews.services.finishing import finish, reap, record_probe, settle
 from reviews.services.holding import assign, claim, defer, escalate, release_claim
-from reviews.services.keeping import expire_due, flip_breached, wake_deferred, withdraw
+from reviews.services.keeping import (
+    expire_due,
+    flip_breached,
+    route_due,
+    wake_deferred,
+    withdraw,
+)
 from reviews.services.leasing import Lease, begin, lease, renew
 from reviews.services.pacing import shown_at, stamp_shown
 from reviews.services.proposing import Proposed, propose
-from reviews.services.routing import route_due
 from reviews.services.syncing import PrincipalSpec, Synced, sync_types
 
 __all__ = [

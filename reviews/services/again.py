@@ -9,10 +9,10 @@ from django.db import transaction
 from reviews.errors import InvalidDecision, NotFound, WrongState, desk_errors
 from reviews.models import Action
 from reviews.reasons import OTHER, worded
+from reviews.registry import payload_of
 from reviews.schemas import Proposal
 from reviews.services.base import By, body_of, reached
 from reviews.services.proposing import Proposed, propose
-from reviews.registry import payload_of
 from reviews.states import RETRYABLE, Status
 
 
@@ -53,6 +53,4 @@ def _copy(row: Action, key: str, *, reasoning: str = "") -> Proposal:
     body = body_of(row.id, row.revision)
     if body is None:
         raise WrongState("its bytes were erased")
-    return Proposal(
-        type=row.type_id, payload=payload_of(body), dedup_key=key, reasoning=reasoning
-    )
+    return Proposal(type=row.type_id, payload=payload_of(body), dedup_key=key, reasoning=reasoning)

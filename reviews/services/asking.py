@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
 
 from audit import events
 from audit.events import EventName, QuestionAnswered
-from audit.services import Actor, Chain, Entry, prepare, record
-from reviews.errors import InvalidDecision, InvalidPayload, NotPermitted, WrongState, desk_errors
+from audit.services import record
+from reviews.errors import InvalidDecision, NotPermitted, WrongState, desk_errors
 from reviews.ids import new_id
-from reviews.models import Action, Decision, DeskItem, Item, Message, SearchText
-from reviews.policy import strictest
-from reviews.queries.policy import current_policy
+from reviews.models import Decision, DeskItem, Message
 from reviews.reasons import worded
-from reviews.registry import canonical
 from reviews.schemas import Seen
+from reviews.services.answering import answer_by_run
 from reviews.services.base import (
-    SYSTEM,
     By,
     Case,
     actor,
@@ -36,27 +32,12 @@ from reviews.services.base import (
 )
 from reviews.services.deciding import Vote, insert_vote, vote_event
 from reviews.services.editing import Judged, judge, revise
-from reviews.services.proposing import (
-    Text,
-    action_type,
-    insert_message,
-    insert_revision,
-    message_text,
-    text_of,
-)
-from reviews.services.routing import (
-    evaluate,
-    floors_of,
-    policy_actor,
-    read_revision,
-    routed_event,
-    write_search_text,
-)
-from reviews.states import Outcome, Status, Verdict
+from reviews.services.proposing import Text, insert_message, message_text, text_of
+from reviews.services.questions import longest_pause
+from reviews.services.routing import read_revision
+from reviews.states import Verdict
 
 MOST_ROUNDS = 3
-# A question pauses the clock for this share of the time to decide, then the item comes back.
-PAUSE_SHARE = 0.5
 
 
 def ask(
@@ -103,9 +84,7 @@ def _vote_ask(case: Case, row: DeskItem, seen: Seen, by: By) -> None:
     case.move(entry)
 
 
-def _post(
-    case: Case, kind: str, text: Text, *, author: int, reply_to: UUID | None = None
-) -> UUID:
+def _post(case: Case, kind: str, text: Text, *, author: int, reply_to: UUID | None = None) -> UUID:
     """A message of the thread with its event."""
     _, number = last_numbers(case.action.id)
     entry = case.note(
@@ -161,109 +140,12 @@ def answer(
     if by is not None:
         _answer_by_person(action, question, text, payload, by)
     elif run is not None:
-        _answer_by_run(action, question, text, payload, type_name, run)
+        answer_by_run(action, question, text, payload, type_name, run)
     else:
         raise ValueError("an answer comes from a run or from a person")
 
 
-class _Own(NamedTuple):
-    """What a run may know of its own action, under its lock."""
-
-    state: str
-    revision: int
-    digest: bytes
-    case_seq: int
-    case_head: bytes
-    last_message: int
-    last_evidence: int
-    question: UUID | None
-    at: datetime
-
-
-def lock_own(cursor: Any, action: UUID) -> _Own:
-    cursor.execute(
-        "SELECT state, revision, digest, case_seq, case_head, last_message, last_evidence, question,"
-        " at FROM reviews_lock_own(%s)",
-        [action],
-    )
-    return _Own(*cursor.fetchone())
-
-
-def _answer_by_run(
-    action: UUID,
-    question: UUID,
-    text: str,
-    payload: Mapping[str, Any] | None,
-    type_name: str,
-    run: UUID,
-) -> None:
-    words = message_text(text)
-    changed = None
-    if payload is not None:
-        changed = text_of(canonical(action_type(type_name), dict(payload))[1])
-    with desk_errors(), transaction.atomic(), connection.cursor() as cursor:
-        own = lock_own(cursor, action)
-        if own.question is None or own.question != question:
-            raise WrongState("this question is not open any more", state=own.state)
-        entry = _answered(action, own, words, changed, run)
-        _insert_answer(cursor, action, own, words, changed, entry, question)
-        cursor.execute(
-            "SELECT reviews_agent_answer(%s, %s, %s, %s, %s, %s)",
-            [
-                action, question, own.revision + (changed is not None),
-                changed.digest if changed else own.digest, entry.seq, entry.hash,
-            ],
-        )  # fmt: skip
-        after_commit([action])
-        record([entry])
-
-
-def _answered(
-    action: UUID, own: _Own, words: Text, changed: Text | None, run: UUID
-) -> Entry:
-    commit = {"text": words.digest} | ({"payload": changed.digest} if changed else {})
-    return prepare(
-        name=EventName.QUESTION_ANSWERED,
-        data=QuestionAnswered(
-            message=own.last_message + 1,
-            revision=own.revision + 1 if changed else None,
-            digest=changed.digest if changed else None,
-        ),
-        chain=Chain(f"action:{action}", own.case_seq, bytes(own.case_head), own.at),
-        actor=Actor("agent", f"run:{run}"),
-        commit=commit,
-    )
-
-
-def _insert_answer(
-    cursor: Any,
-    action: UUID,
-    own: _Own,
-    words: Text,
-    changed: Text | None,
-    entry: Entry,
-    question: UUID,
-) -> None:
-    insert_message(
-        cursor,
-        message=new_id(),
-        action=action,
-        number=own.last_message + 1,
-        kind="answer",
-        author=None,
-        text=words,
-        event=entry,
-        reply_to=question,
-    )
-    if changed is not None:
-        insert_revision(
-            cursor, action=action, number=own.revision + 1, author=None, text=changed, event=entry
-        )
-
-
-def _answer_by_person(
-    action: UUID, question: UUID, text: str, payload: Mapping[str, Any] | None, by: By
-) -> None:
+def _answer_by_person(action: UUID, question: UUID, text: str, payload: Mapping[str, Any] | None, by: By) -> None:
     with desk_errors(), transaction.atomic():
         case = lock(action, by=actor(by, "owner"), request=by.request)
         row = _open_question(case, question, by)
@@ -289,9 +171,7 @@ def _open_question(case: Case, question: UUID, by: By) -> DeskItem:
     return row
 
 
-def _write_answer(
-    case: Case, row: DeskItem, words: Text, judged: Judged | None, question: UUID, by: By
-) -> None:
+def _write_answer(case: Case, row: DeskItem, words: Text, judged: Judged | None, question: UUID, by: By) -> None:
     _, number = last_numbers(case.action.id)
     text = text_of(judged.body) if judged else None
     entry = case.note(
@@ -324,93 +204,4 @@ def _write_answer(
 def _paused(case: Case, question: UUID) -> timedelta:
     """How long the clock stood still for this question, up to its cap."""
     asked = Message.objects.filter(id=question).values_list("created_at", flat=True).get()
-    return min(case.now - asked, _longest_pause(case.action))
-
-
-def _longest_pause(action: Action) -> timedelta:
-    since = action.routed_at or action.created_at
-    return ((action.decide_by or since) - since) * PAUSE_SHARE
-
-
-def settle_answers(*, limit: int = 200) -> int:
-    """Router: policy looks at payloads that agents changed in their answers; then people decide again."""
-    answers = Message.objects.filter(action=OuterRef("action"), kind="answer").filter(
-        in_reply_to=_newest_question()
-    )
-    due = Item.objects.filter(closed_at=None, question_open=True).filter(Exists(answers))
-    return sum(_settle_one(action) for action in due.values_list("action_id", flat=True)[:limit])
-
-
-def _newest_question() -> Any:
-    questions = Message.objects.filter(action=OuterRef("action"), kind="question")
-    return questions.order_by("-number").values("id")[:1]
-
-
-def _settle_one(action: UUID) -> bool:
-    policy = current_policy()
-    with desk_errors(), transaction.atomic():
-        case = lock(action, by=policy_actor(policy))
-        row = Item.objects.filter(action=action, closed_at=None, question_open=True).first()
-        if row is None or case.action.state != Status.PENDING:
-            return False
-        _evaluate_again(case, row)
-        after_commit([action], [row.queue_id])
-        record(case.entries)
-    return True
-
-
-def _evaluate_again(case: Case, row: Item) -> None:
-    """Route the new revision, upwards only, and bring the item back."""
-    from reviews.prio import pack_prio
-    from reviews.registry import amount
-    from reviews.states import Risk
-
-    action, kind = case.action, case.action.type
-    read = read_revision(action, kind)
-    routing = evaluate(case, read, current_policy())
-    outcome = strictest(Outcome(action.outcome or Outcome.REVIEW), routing.outcome)
-    needed = max(action.needed, routing.needed)
-    entry = case.note(
-        EventName.ACTION_ROUTED, routed_event(case, routing, needed=needed, outcome=outcome)
-    )
-    case.move(entry, outcome=outcome.value, needed=needed, floors=floors_of(routing))
-    found, currency = amount(kind, read.payload)
-    row.prio = pack_prio(
-        risk=Risk(action.risk),
-        amount=found,
-        currency=currency,
-        confidence=action.confidence,
-        breached=row.breached,
-    )
-    row.amount, row.currency, row.question_open = found, currency, False
-    row.version += 1
-    row.save(update_fields=["prio", "amount", "currency", "question_open", "version"])
-    if not SearchText.objects.filter(action=action, revision=action.revision).exists():
-        write_search_text(action, kind, read.payload)
-
-
-def close_questions(*, limit: int = 200) -> int:
-    """Router: questions that nobody answered in time; the item comes back, pushed up."""
-    due = Item.objects.filter(closed_at=None, question_open=True).values_list("action_id", flat=True)
-    return sum(_close_one(action) for action in due[:limit])
-
-
-def _close_one(action: UUID) -> bool:
-    with desk_errors(), transaction.atomic():
-        case = lock(action, by=SYSTEM)
-        row = Item.objects.filter(action=action, closed_at=None, question_open=True).first()
-        newest = Message.objects.filter(action=action, kind="question").order_by("-number").first()
-        if row is None or newest is None or case.action.state != Status.PENDING:
-            return False
-        if case.now - newest.created_at < _longest_pause(case.action):
-            return False
-        closed = case.note(
-            EventName.QUESTION_CLOSED,
-            events.QuestionClosed(question=newest.number, how="timed_out"),
-        )
-        case.move(closed)
-        row.question_open, row.version = False, row.version + 1
-        row.save(update_fields=["question_open", "version"])
-        after_commit([action], [row.queue_id])
-        record(case.entries)
-    return True
+    return min(case.now - asked, longest_pause(case.action))

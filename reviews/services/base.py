@@ -104,9 +104,9 @@ class Case:
 
     def move(self, entry: Entry, **columns: Any) -> None:
         """Guarded update of the action to where `entry` leaves it."""
-        moved = Action.objects.filter(
-            id=self.action.id, state=self.action.state, case_seq=entry.seq - 1
-        ).update(case_seq=entry.seq, case_head=entry.hash, **columns)
+        moved = Action.objects.filter(id=self.action.id, state=self.action.state, case_seq=entry.seq - 1).update(
+            case_seq=entry.seq, case_head=entry.hash, **columns
+        )
         if moved != 1:
             raise lost(self.action)
         for name, value in columns.items():
@@ -181,9 +181,7 @@ def lost(action: Action) -> AlreadyDecided | WrongState:
     """What to tell somebody who came too late: who, when, and what became of it."""
     state = Action.objects.filter(id=action.id).values_list("state", flat=True).first()
     last = (
-        Decision.objects.filter(
-            action=action.id, verdict__in=("approve", "reject"), retraction=None
-        )
+        Decision.objects.filter(action=action.id, verdict__in=("approve", "reject"), retraction=None)
         .select_related("reviewer")
         .order_by("-created_at")
         .first()

@@ -98,16 +98,12 @@ def _result(one: Judged | None, item: UUID) -> ItemResult:
     return one.result or ItemResult(item, one.item.ref, "applied")
 
 
-def _vote(
-    decision: DecisionIn, found: Mapping[UUID, Judged], opened_at: datetime | None, dwell: int
-) -> Vote:
+def _vote(decision: DecisionIn, found: Mapping[UUID, Judged], opened_at: datetime | None, dwell: int) -> Vote:
     """One rationale for all; rejecting always needs one."""
     words = decision.rationale.strip()
     for one in list(found.values())[:1]:
         required = decision.verdict is Verdict.REJECT
-        words = worded(
-            one.case.action.type, decision.verdict, decision.reason_code, words, required=required
-        )
+        words = worded(one.case.action.type, decision.verdict, decision.reason_code, words, required=required)
     return Vote(
         verdict=decision.verdict,
         code=decision.reason_code,
@@ -133,10 +129,7 @@ def _lock_all(ids: Sequence[UUID], by: By, batch: UUID) -> dict[UUID, Judged]:
     cases = {a.id: case_of(a, by=who, request=by.request, batch=batch) for a in actions}
     rows = DeskItem.objects.filter(id__in=ids, action__in=list(cases)).select_related("claimed_by")
     about = _about([a.id for a in actions], by)
-    return {
-        row.id: _judged(row, cases[row.action_id], about[row.action_id], by)
-        for row in rows
-    }
+    return {row.id: _judged(row, cases[row.action_id], about[row.action_id], by) for row in rows}
 
 
 _ABOUT = """
@@ -183,9 +176,7 @@ def _judged(row: DeskItem, case: Case, about: tuple[Any, ...], by: By) -> Judged
     )
 
 
-def _judge_all(
-    items: Sequence[Selected], found: Mapping[UUID, Judged], verdict: Verdict, by: By
-) -> None:
+def _judge_all(items: Sequence[Selected], found: Mapping[UUID, Judged], verdict: Verdict, by: By) -> None:
     policy, grants = current_policy(), grants_of(by.user)
     pending = [o for o in found.values() if o.case.action.state == Status.PENDING]
     _demand_size(len(items), pending, verdict, policy)
@@ -219,9 +210,7 @@ def _winners(late: Sequence[Judged]) -> dict[UUID, tuple[str, datetime]]:
     if not late:
         return {}
     made = (
-        Decision.objects.filter(
-            action__in=[o.case.action.id for o in late], verdict__in=CLOSING, retraction=None
-        )
+        Decision.objects.filter(action__in=[o.case.action.id for o in late], verdict__in=CLOSING, retraction=None)
         .select_related("reviewer")
         .order_by("created_at")
     )
@@ -262,9 +251,7 @@ def _not_yours(one: Judged, grants: Any, by: By) -> ItemResult | None:
     return None if permission.allowed else _told(one, "blocked", permission.reason)
 
 
-def _blocked(
-    one: Judged, verdict: Verdict, kind: str, policy: Current, by: By
-) -> ItemResult | None:
+def _blocked(one: Judged, verdict: Verdict, kind: str, policy: Current, by: By) -> ItemResult | None:
     reason = batch_block_reason(verdict, _as_batch_item(one, policy, by), batch_type=kind)
     if reason is None and verdict is Verdict.APPROVE:
         permission = may_approve(by.user.pk, one.parties)
@@ -346,17 +333,15 @@ def _insert_decisions(cursor: Any, chosen: Sequence[Judged], vote: Vote, by: By)
 def _move_actions(cursor: Any, chosen: Sequence[Judged], to: Status) -> None:
     windows = [_window(one) for one in chosen]
     lasts = [one.case.action.type.valid_for or settings.TIMINGS.valid_for for one in chosen]
-    until = (
-        "clock_timestamp() + make_interval(secs => x.w + x.l)" if to is Status.APPROVED else "NULL"
-    )
     cursor.execute(
         "UPDATE reviews_action a SET state = %s, case_seq = x.s, case_head = x.h,"
-        f" release_at = clock_timestamp() + make_interval(secs => x.w), valid_until = {until}"
+        " release_at = clock_timestamp() + make_interval(secs => x.w),"
+        " valid_until = CASE WHEN %s THEN clock_timestamp() + make_interval(secs => x.w + x.l) END"
         " FROM unnest(%s::uuid[], %s::bigint[], %s::bytea[], %s::float8[], %s::float8[])"
         " AS x (id, s, h, w, l)"
         " WHERE a.id = x.id AND a.state = 'pending' AND a.case_seq = x.s - 1",
         [
-            to.value, [o.case.action.id for o in chosen], [o.case.chain.seq for o in chosen],
+            to.value, to is Status.APPROVED, [o.case.action.id for o in chosen], [o.case.chain.seq for o in chosen],
             [o.case.chain.head for o in chosen], windows, lasts,
         ],
     )  # fmt: skip
@@ -376,100 +361,3 @@ def _close_items(cursor: Any, chosen: Sequence[Judged]) -> None:
         " claimed_until = NULL, version = version + 1 WHERE id = ANY(%s)",
         [[one.item.id for one in chosen]],
     )
-
-
-def retract_batch(*, batch: UUID, by: By) -> list[ItemResult]:
-    """Take a whole batch back, as far as it is not released yet; per item what became of it."""
-    with desk_errors(), transaction.atomic():
-        votes = list(
-            Decision.objects.filter(batch=batch, reviewer=by.user).order_by("action_id")
-        )
-        rows = DeskItem.objects.in_bulk([v.item_id for v in votes])
-        taken = _locked_votes(votes, by)
-        results = [_take_back_result(v, rows[v.item_id], taken) for v in votes]
-        back = [taken[v.action_id] for v in votes if _is_open(v, taken)]
-        _write_back(back, by)
-        after_commit(
-            [case.action.id for case, _, _ in back], {rows[v.item_id].queue_id for v in votes}
-        )
-        record([case.entries[-1] for case, _, _ in back])
-    return results
-
-
-Taken = tuple[Case, Decision, bool]  # the locked case, its vote, whether it can be taken back
-
-
-def _locked_votes(votes: Sequence[Decision], by: By) -> dict[UUID, Taken]:
-    actions = (
-        Action.objects.select_for_update(of=("self",), no_key=True)
-        .annotate(clock=Clock())
-        .filter(id__in=[v.action_id for v in votes])
-        .order_by("id")
-    )
-    cases = {a.id: case_of(a, by=actor(by), request=by.request) for a in actions}
-    gone = set(
-        Decision.objects.filter(
-            id__in=[v.id for v in votes], retraction__isnull=False
-        ).values_list("id", flat=True)
-    )
-    return {v.action_id: (c := cases[v.action_id], v, _open(c, v, gone)) for v in votes}
-
-
-def _open(case: Case, vote: Decision, gone: set[UUID]) -> bool:
-    action = case.action
-    return (
-        vote.id not in gone
-        and action.state in (Status.APPROVED, Status.REJECTED)
-        and vote.revision == action.revision
-        and action.release_at is not None
-        and action.release_at > case.now
-        and not action.fence
-    )
-
-
-def _is_open(vote: Decision, taken: Mapping[UUID, Taken]) -> bool:
-    return taken[vote.action_id][2]
-
-
-def _take_back_result(
-    vote: Decision, row: DeskItem, taken: Mapping[UUID, Taken]
-) -> ItemResult:
-    case, _, open_ = taken[vote.action_id]
-    if open_:
-        return ItemResult(row.id, row.ref, "applied")
-    words = f"released: it is {case.action.state} now"
-    return ItemResult(row.id, row.ref, "conflict", words)
-
-
-def _write_back(back: Sequence[Taken], by: By) -> None:
-    if not back:
-        return
-    entries = [
-        case.note(
-            EventName.DECISION_RETRACTED,
-            events.DecisionRetracted(
-                decision=str(vote.id), verdict=vote.verdict, revision=vote.revision, round=vote.round
-            ),
-            to=Status.PENDING,
-        )
-        for case, vote, _ in back
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO reviews_retraction (id, decision_id, by_id, event_id, created_at)"
-            " SELECT i, d, %s, e, clock_timestamp()"
-            " FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS x (i, d, e)",
-            [by.user.pk, [new_id() for _ in back], [v.id for _, v, _ in back], [e.id for e in entries]],
-        )
-        cursor.execute(
-            "UPDATE reviews_action a SET state = 'pending', release_at = NULL, valid_until = NULL,"
-            " case_seq = x.s, case_head = x.h"
-            " FROM unnest(%s::uuid[], %s::bigint[], %s::bytea[]) AS x (id, s, h)"
-            " WHERE a.id = x.id AND a.case_seq = x.s - 1",
-            [[c.action.id for c, _, _ in back], [e.seq for e in entries], [e.hash for e in entries]],
-        )
-        cursor.execute(
-            "UPDATE reviews_item_desk SET closed_at = NULL, version = version + 1 WHERE id = ANY(%s)",
-            [[v.item_id for _, v, _ in back]],
-        )
-

@@ -23,8 +23,8 @@ from reviews.errors import (
 )
 from reviews.ids import new_id
 from reviews.models import Action, Decision, DeskItem, Retraction, Revision
-from reviews.policy import Parties, may_approve, may_decide, undo_window
 from reviews.policy import Case as Matter
+from reviews.policy import Parties, may_approve, may_decide, undo_window
 from reviews.queries.policy import grants_of
 from reviews.reasons import rationale_required, worded
 from reviews.registry import amount
@@ -98,9 +98,7 @@ def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
 
 def reason_for(action: Action, decision: DecisionIn) -> str:
     required = rationale_required(decision.verdict, Risk(action.risk))
-    return worded(
-        action.type, decision.verdict, decision.reason_code, decision.rationale, required=required
-    )
+    return worded(action.type, decision.verdict, decision.reason_code, decision.rationale, required=required)
 
 
 def look(case: Case, read: Read, seen: Seen, by: By) -> int:
@@ -216,9 +214,7 @@ def retractions(action: Action, by: By) -> int:
     return Retraction.objects.filter(decision__action=action, decision__reviewer=by.user).count()
 
 
-def vote_event(
-    case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, **more: Any
-) -> events.DecisionRecorded:
+def vote_event(case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, **more: Any) -> events.DecisionRecorded:
     action = case.action
     return events.DecisionRecorded(
         verdict=vote.verdict.value,
@@ -261,9 +257,7 @@ def case_facts(action: Action) -> dict[str, Any]:
     }
 
 
-def insert_vote(
-    case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, event: UUID, **more: Any
-) -> Decision:
+def insert_vote(case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, event: UUID, **more: Any) -> Decision:
     action = case.action
     return Decision.objects.create(
         id=decision,
@@ -306,15 +300,14 @@ def take_back(case: Case, vote: Decision, by: By) -> DeskItem:
     closed = action.state in (Status.APPROVED, Status.REJECTED)
     entry = case.note(
         EventName.DECISION_RETRACTED,
-        events.DecisionRetracted(
-            decision=str(vote.id), verdict=vote.verdict, revision=vote.revision, round=vote.round
-        ),
+        events.DecisionRetracted(decision=str(vote.id), verdict=vote.verdict, revision=vote.revision, round=vote.round),
         to=Status.PENDING if closed else None,
     )
-    Retraction.objects.create(
-        decision=vote, by=by.user, event_id=entry.id, created_at=case.now
-    )
-    row = DeskItem.objects.get(id=vote.item_id)
+    Retraction.objects.create(decision=vote, by=by.user, event_id=entry.id, created_at=case.now)
+    item = vote.item_id
+    if item is None:
+        raise WrongState("policy decided this; it is withdrawn, not undone")
+    row = DeskItem.objects.get(id=item)
     if closed:
         case.move(entry, state=Status.PENDING, release_at=None, valid_until=None)
         change_item(row, closed_at=None)
@@ -336,5 +329,3 @@ def demand_retractable(case: Case, vote: Decision) -> None:
         raise Released(f"released: it is {action.state} now", state=action.state)
     if action.release_at is None or action.release_at <= case.now or action.fence:
         raise Released("released: the time to take it back is over", state=action.state)
-
-

@@ -13,10 +13,10 @@ from audit import events
 from audit.events import EventName
 from audit.services import Entry, record
 from reviews.errors import DeskError, InvalidDecision, InvalidPayload, desk_errors
+from reviews.facts import gather
 from reviews.models import Action, ActionType, DeskItem
 from reviews.policy import Routing, route, strictest
 from reviews.prio import pack_prio
-from reviews.facts import gather
 from reviews.queries.policy import current_policy
 from reviews.reasons import worded
 from reviews.registry import amount, canonical
@@ -40,7 +40,7 @@ from reviews.services.deciding import (
     reason_for,
 )
 from reviews.services.proposing import Text, insert_revision, text_of
-from reviews.services.routing import Read, policy_actor, read_revision, routed_event, write_search_text
+from reviews.services.routing import Read, read_revision, routed_event, write_search_text
 from reviews.states import Outcome, Reversibility, Risk, Verdict
 
 
@@ -103,9 +103,7 @@ def edit(
     return EditResult(case.action.revision, decision is not None and not why_not, why_not)
 
 
-def _edit_reason(
-    action: Action, decision: DecisionIn | None, rationale: str, reason_code: str
-) -> str:
+def _edit_reason(action: Action, decision: DecisionIn | None, rationale: str, reason_code: str) -> str:
     """Why it was edited. An answer to a question needs no reason beside itself."""
     required = not action.type.question
     if decision is not None and decision.reason_code and not decision.rationale.strip():
@@ -155,9 +153,7 @@ def _demand_writable(kind: ActionType, old: Mapping[str, Any], new: Mapping[str,
 
 def _stricter(before: Routing, after: Routing) -> bool:
     was = {floor.name: floor.outcome.rank for floor in before.floors}
-    return after.needed > before.needed or any(
-        floor.outcome.rank > was.get(floor.name, 0) for floor in after.floors
-    )
+    return after.needed > before.needed or any(floor.outcome.rank > was.get(floor.name, 0) for floor in after.floors)
 
 
 def may_self_edit(kind: ActionType, action: Action) -> bool:
@@ -168,9 +164,7 @@ def may_self_edit(kind: ActionType, action: Action) -> bool:
     return harmless and action.reversibility != Reversibility.IRREVERSIBLE
 
 
-def revise(
-    case: Case, row: DeskItem, judged: Judged, by: By, text: Text, entry: Entry, *, self_edit: bool
-) -> None:
+def revise(case: Case, row: DeskItem, judged: Judged, by: By, text: Text, entry: Entry, *, self_edit: bool) -> None:
     """Write the revision that `entry` brings, what policy says of it, and what the queue shows."""
     number = case.action.revision + 1
     with connection.cursor() as cursor:
@@ -210,9 +204,7 @@ def edited_event(
 
 def reroute(case: Case, judged: Judged, *, self_edit: bool | None = None) -> None:
     """Policy's answer to a changed payload: outcome and needed votes only rise."""
-    data = routed_event(
-        case, judged.routing, needed=judged.needed, outcome=judged.outcome, self_edit=self_edit
-    )
+    data = routed_event(case, judged.routing, needed=judged.needed, outcome=judged.outcome, self_edit=self_edit)
     entry = case.note(EventName.ACTION_ROUTED, data)
     case.move(entry, outcome=judged.outcome.value, needed=judged.needed)
 

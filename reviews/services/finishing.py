@@ -29,9 +29,7 @@ _JITTER = 0.2
 ProbeAnswer = Literal["done", "not_done", "unknown"]
 
 
-def finish(
-    *, lease: Lease, end: AttemptEnd, result: bytes | None = None, note: str = ""
-) -> Status:
+def finish(*, lease: Lease, end: AttemptEnd, result: bytes | None = None, note: str = "") -> Status:
     """Close the attempt and take the action where that leads. LostLease if it is another's by now.
 
     What an end means depends on the effect mode and on earlier attempts; the
@@ -52,9 +50,7 @@ def _touched(lease: Lease) -> list[UUID]:
     return [lease.action] + ([lease.reverses] if lease.reverses else [])
 
 
-def _close(
-    cursor: Any, action: UUID, fence: int, end: AttemptEnd, result: bytes | None, note: str
-) -> None:
+def _close(cursor: Any, action: UUID, fence: int, end: AttemptEnd, result: bytes | None, note: str) -> None:
     cursor.execute(
         'UPDATE reviews_attempt SET ended_at = clock_timestamp(), "end" = %s, result = %s, note = %s'
         " WHERE action_id = %s AND fence = %s AND ended_at IS NULL",
@@ -113,7 +109,7 @@ def _go(cursor: Any, action: UUID, to: Status, retry_at: datetime | None, entry:
 def _said(left: _Leaving, to: Status, retry_at: datetime | None) -> dict[str, Any]:
     """Name and data of the event that tells this end."""
     lease = left.lease
-    common = {"fence": lease.fence, "worker": lease.worker, "key": lease.key, "digest": lease.digest}
+    common: dict[str, Any] = {"fence": lease.fence, "worker": lease.worker, "key": lease.key, "digest": lease.digest}
     data: EventData
     if to is Status.APPROVED:
         data = events.AttemptRetried(
@@ -134,8 +130,7 @@ def _circuit(cursor: Any, left: _Leaving, to: Status) -> None:
     kind = left.lease.type
     if to is Status.SUCCEEDED:
         cursor.execute(
-            "UPDATE reviews_circuit SET failures = 0, probe_at = NULL"
-            " WHERE action_type_id = %s AND failures > 0",
+            "UPDATE reviews_circuit SET failures = 0, probe_at = NULL WHERE action_type_id = %s AND failures > 0",
             [kind],
         )
         return
@@ -150,8 +145,7 @@ def _circuit(cursor: Any, left: _Leaving, to: Status) -> None:
 def _reverse(cursor: Any, lease: Lease) -> Entry:
     """The reversal took effect: the original is reversed in the same transaction."""
     cursor.execute(
-        "SELECT case_seq, case_head, clock_timestamp() FROM reviews_action"
-        " WHERE id = %s FOR NO KEY UPDATE",
+        "SELECT case_seq, case_head, clock_timestamp() FROM reviews_action WHERE id = %s FOR NO KEY UPDATE",
         [lease.reverses],
     )
     seq, head, at = cursor.fetchone()
@@ -247,5 +241,3 @@ def settle(*, action: UUID, happened: bool, note: str, by: By) -> None:
         case.move(entry, state=to)
         after_commit([row.id], [row.type.queue_id])
         record(case.entries)
-
-

@@ -50,10 +50,9 @@ def claim(*, item: UUID, by: By) -> datetime:
             claimed_by=by.user, claimed_until=in_seconds(CLAIM_SECONDS)
         )
         now = DeskItem.objects.select_related("claimed_by").get(id=item)
-        if not taken:
+        if not taken or now.claimed_until is None:
             raise _claimed(now)
         after_commit([], [row.queue_id])
-    assert now.claimed_until is not None
     return now.claimed_until
 
 
@@ -68,9 +67,7 @@ def release_claim(*, item: UUID, by: By) -> None:
     """Give up one's own claim. Somebody else's, or none, is left as it is."""
     row = find_item(item, by)
     with desk_errors(), transaction.atomic():
-        freed = DeskItem.objects.filter(id=item, claimed_by=by.user).update(
-            claimed_by=None, claimed_until=None
-        )
+        freed = DeskItem.objects.filter(id=item, claimed_by=by.user).update(claimed_by=None, claimed_until=None)
         if freed:
             after_commit([], [row.queue_id])
 
@@ -83,9 +80,7 @@ def assign(*, item: UUID, assignee: User | None, by: By) -> None:
         if assignee is not None and not reached(assignee).filter(queue=row.queue_id).exists():
             raise NotPermitted(f"{assignee} does not see this queue")
         who = assignee.pseudonym if assignee else None
-        entry = case.note(
-            EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id)
-        )
+        entry = case.note(EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id))
         case.move(entry)
         change_item(row, seen=False, assignee=assignee)
         after_commit([case.action.id], [row.queue_id])
@@ -126,9 +121,7 @@ def escalate(
         _demand_target(case, row, target, by)
         vote = Vote(verdict=Verdict.ESCALATE, code=reason_code, rationale=words, seen=seen)
         made = _write_escalation(case, row, vote, target, by)
-        change_item(
-            row, escalated_to=target, assignee=None, claimed_by=None, claimed_until=None
-        )
+        change_item(row, escalated_to=target, assignee=None, claimed_by=None, claimed_until=None)
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
     return made

@@ -15,7 +15,7 @@ from reviews.errors import NotPermitted, WrongState, desk_errors
 from reviews.models import Action, DeskItem, Item
 from reviews.prio import breach
 from reviews.reasons import OTHER, worded
-from reviews.services.asking import close_questions, lock_own
+from reviews.services.answering import lock_own
 from reviews.services.base import (
     SYSTEM,
     By,
@@ -27,17 +27,21 @@ from reviews.services.base import (
     lost,
 )
 from reviews.services.deciding import demand_authority
-from reviews.services.routing import read_revision
+from reviews.services.questions import close_questions, settle_answers
+from reviews.services.routing import read_revision, route_proposed
 from reviews.states import Status
+
+
+def route_due(*, limit: int = 200) -> int:
+    """Router: route what was proposed, and what agents changed in their answers. How many."""
+    return route_proposed(limit=limit) + settle_answers(limit=limit)
 
 
 def expire_due(*, limit: int = 200) -> int:
     """Router: what nobody decided in time, and approvals that lapsed. Never what is unclear."""
     pending = Action.objects.filter(state=Status.PENDING, decide_by__lte=Clock())
     lapsed = Action.objects.filter(state=Status.APPROVED, valid_until__lte=Clock())
-    return _each(pending.order_by("decide_by"), limit, _expire) + _each(
-        lapsed.order_by("valid_until"), limit, _expire
-    )
+    return _each(pending.order_by("decide_by"), limit, _expire) + _each(lapsed.order_by("valid_until"), limit, _expire)
 
 
 def _each(due: QuerySet[Action], limit: int, verb: Callable[[UUID], bool]) -> int:
@@ -119,9 +123,7 @@ def _breach(action: UUID) -> bool:
     return True
 
 
-def withdraw(
-    *, action: UUID, by: By | None = None, run: UUID | None = None, reason: str = ""
-) -> None:
+def withdraw(*, action: UUID, by: By | None = None, run: UUID | None = None, reason: str = "") -> None:
     """Take an action back before it runs: its proposer, its owner, a reviewer, or its run."""
     if by is not None:
         _withdraw_by_person(action, by, reason)
@@ -175,9 +177,6 @@ def _withdraw_by_run(action: UUID, run: UUID) -> None:
             actor=Actor("agent", f"run:{run}"),
             change=(own.state, Status.WITHDRAWN.value),
         )
-        cursor.execute(
-            "SELECT reviews_agent_withdraw(%s, %s, %s)", [action, entry.seq, entry.hash]
-        )
+        cursor.execute("SELECT reviews_agent_withdraw(%s, %s, %s)", [action, entry.seq, entry.hash])
         after_commit([action])
         record([entry])
-

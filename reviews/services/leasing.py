@@ -165,9 +165,7 @@ def lease_seconds(timeout: float) -> float:
     return min(max(settings.TIMINGS.lease, 2 * timeout), LONGEST_LEASE)
 
 
-def _write_lease(
-    cursor: Any, found: _Found, fence: int, until: datetime, worker: str, entry: Entry
-) -> None:
+def _write_lease(cursor: Any, found: _Found, fence: int, until: datetime, worker: str, entry: Entry) -> None:
     cursor.execute(
         "UPDATE reviews_action SET state = 'executing', fence = %s, lease_until = %s, worker = %s,"
         " case_seq = %s, case_head = %s WHERE id = %s AND state = 'approved' AND fence = %s",
@@ -244,9 +242,7 @@ def begin(*, lease: Lease) -> None:
             raise Stopped("a stop stands; nothing begins")
         entry = prepare(
             name=EventName.ATTEMPT_BEGUN,
-            data=AttemptBegun(
-                fence=lease.fence, worker=lease.worker, digest=lease.digest, key=lease.key
-            ),
+            data=AttemptBegun(fence=lease.fence, worker=lease.worker, digest=lease.digest, key=lease.key),
             chain=now.chain,
             actor=Actor("system", lease.worker),
         )

@@ -36,9 +36,7 @@ def shown_at(token: str, user: User, subject: str) -> datetime | None:
     return datetime.fromtimestamp(millis / 1000, UTC)
 
 
-def demand_look(
-    *, action: Action, user: User, opened_at: datetime | None, words: int
-) -> int:
+def demand_look(*, action: Action, user: User, opened_at: datetime | None, words: int) -> int:
     """Milliseconds the item was looked at. InvalidDecision if that was too short a time."""
     risk = Risk(action.risk)
     if opened_at is None:
@@ -54,12 +52,7 @@ def demand_look(
 
 
 def _previous(user: User) -> datetime | None:
-    return (
-        Decision.objects.filter(reviewer=user)
-        .order_by("-created_at")
-        .values_list("created_at", flat=True)
-        .first()
-    )
+    return Decision.objects.filter(reviewer=user).order_by("-created_at").values_list("created_at", flat=True).first()
 
 
 def demand_batch_look(*, count: int, opened_at: datetime | None) -> int:

@@ -55,7 +55,7 @@ class Read:
     problem: str = ""
 
 
-def route_due(*, limit: int = 200) -> int:
+def route_proposed(*, limit: int = 200) -> int:
     """Route what was proposed, each in a transaction of its own. How many were routed.
 
     What cannot be evaluated goes to people with the floor `policy_error`;
@@ -134,9 +134,7 @@ def _unless_hidden(routing: Routing, paths: list[str]) -> Routing:
     floor = Floor("hidden", f"hidden characters in {', '.join(paths)}", Outcome.REVIEW)
     outcome = strictest(routing.outcome, Outcome.REVIEW)
     why = (*routing.why, floor) if routing.outcome is outcome else (floor,)
-    return Routing(
-        outcome, routing.needed, MODE[outcome], (*routing.floors, floor), why, routing.policy_version
-    )
+    return Routing(outcome, routing.needed, MODE[outcome], (*routing.floors, floor), why, routing.policy_version)
 
 
 def _careful(problem: str, policy: Current) -> Routing:
@@ -191,18 +189,14 @@ def _to_people(case: Case, read: Read, routing: Routing) -> None:
     action, kind = case.action, case.action.type
     needed = max(routing.needed, action.needed)
     found, currency = amount(kind, read.payload)
-    prio = pack_prio(
-        risk=Risk(action.risk), amount=found, currency=currency, confidence=action.confidence
-    )
+    prio = pack_prio(risk=Risk(action.risk), amount=found, currency=currency, confidence=action.confidence)
     entry = case.note(
         EventName.ACTION_ROUTED,
         routed_event(case, routing, needed=needed, queue=kind.queue_id, priority=prio),
         to=Status.PENDING,
     )
     within = kind.decide_within or settings.TIMINGS.decide_within
-    case.move(
-        entry, state=Status.PENDING, decide_by=in_seconds(within), **_columns(routing, needed)
-    )
+    case.move(entry, state=Status.PENDING, decide_by=in_seconds(within), **_columns(routing, needed))
     Item.objects.bulk_create([_item(action, kind, found, currency, prio, case.now, within)])
     write_search_text(action, kind, read.payload)
 
@@ -237,9 +231,7 @@ def write_search_text(action: Action, kind: ActionType, payload: dict[str, Any])
     """The ask in words and what search reads, for the action's current revision."""
     words = title(kind, payload)
     text = f"{words} {all_texts(payload)}"[:MOST_SEARCHED]
-    SearchText.objects.create(
-        action_id=action.id, revision=action.revision, title=words, text=text
-    )
+    SearchText.objects.create(action_id=action.id, revision=action.revision, title=words, text=text)
 
 
 def _by_policy(case: Case, routing: Routing, verdict: Verdict) -> None:
@@ -250,9 +242,7 @@ def _by_policy(case: Case, routing: Routing, verdict: Verdict) -> None:
     case.move(routed, **_columns(routing, needed))
     to = Status.APPROVED if verdict is Verdict.APPROVE else Status.REJECTED
     decision = new_id()
-    entry = case.note(
-        EventName.DECISION_RECORDED, _vote(action, decision, routing, verdict), to=to
-    )
+    entry = case.note(EventName.DECISION_RECORDED, _vote(action, decision, routing, verdict), to=to)
     _insert_vote(action, decision, verdict, entry)
     case.move(entry, state=to, **_dates(action, routing, to))
 
@@ -270,9 +260,7 @@ def _dates(action: Action, routing: Routing, to: Status) -> dict[str, Any]:
     return dates
 
 
-def _vote(
-    action: Action, decision: UUID, routing: Routing, verdict: Verdict
-) -> events.DecisionRecorded:
+def _vote(action: Action, decision: UUID, routing: Routing, verdict: Verdict) -> events.DecisionRecorded:
     return events.DecisionRecorded(
         verdict=verdict.value,
         reason_code="policy",

@@ -47,9 +47,7 @@ class Synced(NamedTuple):
     ownerless: list[str]
 
 
-def sync_types(
-    *, types: Sequence[DeskType], principals: Sequence[PrincipalSpec] = (), by_name: str = ""
-) -> Synced:
+def sync_types(*, types: Sequence[DeskType], principals: Sequence[PrincipalSpec] = (), by_name: str = "") -> Synced:
     """Make the rows say what the code says. Code sets the floors, people may have gone above.
 
     `by_name` is the username that owns the principals which name no owner; on
@@ -148,9 +146,7 @@ def _changes(row: ActionType, kind: DeskType) -> dict[str, Any]:
         "risk_floor": kind.risk.value,
         "reversibility_floor": kind.reversibility.value,
         "risk": _raised(Risk, row.risk, row.risk_floor, kind.risk),
-        "reversibility": _raised(
-            Reversibility, row.reversibility, row.reversibility_floor, kind.reversibility
-        ),
+        "reversibility": _raised(Reversibility, row.reversibility, row.reversibility_floor, kind.reversibility),
     }
     return {k: v for k, v in declared.items() if getattr(row, k) != v}
 
@@ -201,8 +197,6 @@ def _born_principal(spec: PrincipalSpec, by_name: str, who: Actor) -> Entry:
         group=spec.group,
         owner=owner,
     )
-    data = events.Registered(
-        name=row.name, version=row.version, values={"kind": row.kind, "owner": owner.pseudonym}
-    )
+    data = events.Registered(name=row.name, version=row.version, values={"kind": row.kind, "owner": owner.pseudonym})
     chain = load_chain(f"principal:{row.pk}")
     return prepare(name=EventName.PRINCIPAL_REGISTERED, data=data, chain=chain, actor=who)

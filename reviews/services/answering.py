@@ -1,0 +1,116 @@
+"""What a run says about its own action: its answers. Agents read and write through functions alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from audit.events import EventName, QuestionAnswered
+from audit.services import Actor, Chain, Entry, prepare, record
+from reviews.errors import WrongState, desk_errors
+from reviews.ids import new_id
+from reviews.registry import canonical
+from reviews.services.base import after_commit
+from reviews.services.proposing import (
+    Text,
+    action_type,
+    insert_message,
+    insert_revision,
+    message_text,
+    text_of,
+)
+
+
+class Own(NamedTuple):
+    """What a run may know of its own action, under its lock."""
+
+    state: str
+    revision: int
+    digest: bytes
+    case_seq: int
+    case_head: bytes
+    last_message: int
+    last_evidence: int
+    question: UUID | None
+    at: datetime
+
+
+def lock_own(cursor: Any, action: UUID) -> Own:
+    cursor.execute(
+        "SELECT state, revision, digest, case_seq, case_head, last_message, last_evidence, question,"
+        " at FROM reviews_lock_own(%s)",
+        [action],
+    )
+    return Own(*cursor.fetchone())
+
+
+def answer_by_run(
+    action: UUID,
+    question: UUID,
+    text: str,
+    payload: Mapping[str, Any] | None,
+    type_name: str,
+    run: UUID,
+) -> None:
+    words = message_text(text)
+    changed = None
+    if payload is not None:
+        changed = text_of(canonical(action_type(type_name), dict(payload))[1])
+    with desk_errors(), transaction.atomic(), connection.cursor() as cursor:
+        own = lock_own(cursor, action)
+        if own.question is None or own.question != question:
+            raise WrongState("this question is not open any more", state=own.state)
+        entry = _answered(action, own, words, changed, run)
+        _insert_answer(cursor, action, own, words, changed, entry, question)
+        cursor.execute(
+            "SELECT reviews_agent_answer(%s, %s, %s, %s, %s, %s)",
+            [
+                action, question, own.revision + (changed is not None),
+                changed.digest if changed else own.digest, entry.seq, entry.hash,
+            ],
+        )  # fmt: skip
+        after_commit([action])
+        record([entry])
+
+
+def _answered(action: UUID, own: Own, words: Text, changed: Text | None, run: UUID) -> Entry:
+    commit = {"text": words.digest} | ({"payload": changed.digest} if changed else {})
+    return prepare(
+        name=EventName.QUESTION_ANSWERED,
+        data=QuestionAnswered(
+            message=own.last_message + 1,
+            revision=own.revision + 1 if changed else None,
+            digest=changed.digest if changed else None,
+        ),
+        chain=Chain(f"action:{action}", own.case_seq, bytes(own.case_head), own.at),
+        actor=Actor("agent", f"run:{run}"),
+        commit=commit,
+    )
+
+
+def _insert_answer(
+    cursor: Any,
+    action: UUID,
+    own: Own,
+    words: Text,
+    changed: Text | None,
+    entry: Entry,
+    question: UUID,
+) -> None:
+    insert_message(
+        cursor,
+        message=new_id(),
+        action=action,
+        number=own.last_message + 1,
+        kind="answer",
+        author=None,
+        text=words,
+        event=entry,
+        reply_to=question,
+    )
+    if changed is not None:
+        insert_revision(cursor, action=action, number=own.revision + 1, author=None, text=changed, event=entry)
