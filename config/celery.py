@@ -62,7 +62,7 @@ def _answer(app: Celery | None, name: str, look: Callable[[str], bool]) -> None:
     if app is None:
         return
 
-    @app.task(name=name)  # type: ignore[untyped-decorator]
+    @app.task(name=name)
     def doorbell(queue: str) -> None:
         if look(queue):
             app.send_task(name, args=[queue], expires=60)
@@ -72,7 +72,7 @@ _answer(desk, "desk.doorbell", tasks.ring_desk)
 _answer(agent, "agent.doorbell", tasks.ring_agents)
 
 
-@worker_init.connect  # type: ignore[untyped-decorator]
+@worker_init.connect
 def check_login(**kwargs: Any) -> None:
     """Refuses to start a worker whose login can do more than it should; Celery would not ask."""
     ensure_login_is_safe()

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.profiles import ProfileName
 
@@ -170,6 +170,13 @@ class Env(BaseSettings):
         description="Say at start that other roles' secrets are readable instead of refusing to start. "
         "Set by make demo only.",
     )
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override]  the other sources are not used
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What `load` hands over is all there is: the environment is read there, once."""
+        return (init_settings,)
 
     @field_validator("allowed_hosts", "agent_modules", mode="before")
     @classmethod

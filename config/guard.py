@@ -211,7 +211,7 @@ def fingerprint(cursor: CursorWrapper) -> dict[str, dict[str, str]]:
     """Every trigger and function of the database with a digest of what it does; the same on 15 and 18."""
     cursor.execute(
         "SELECT c.oid::regclass || '.' || t.tgname, concat_ws('|', t.tgfoid::regprocedure, t.tgtype, t.tgdeferrable, "  # noqa: S608
-        "t.tginitdeferred, t.tgattr::text, coalesce(pg_get_expr(t.tgqual, t.tgrelid), '')) "
+        "t.tginitdeferred, t.tgattr::text, substring(pg_get_triggerdef(t.oid) from ' WHEN .*')) "
         "FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
         f"WHERE {OURS} AND NOT t.tgisinternal"
     )

@@ -209,4 +209,4 @@ def create_script(prefix: str, database: str) -> str:
 
 
 def _existing(connection: Connection[object], query: str) -> set[str]:
-    return {str(row[0]) for row in connection.execute(query).fetchall()}  # type: ignore[index, call-overload]
+    return {str(row[0]) for row in connection.execute(query).fetchall()}  # type: ignore[index]

@@ -88,7 +88,7 @@ class Desk:
 
     def info(self) -> list[dict[str, Any]]:
         try:
-            return list(self._rpc().supervisor.getAllProcessInfo())  # type: ignore[arg-type, call-overload]
+            return list(self._rpc().supervisor.getAllProcessInfo())  # type: ignore[arg-type]
         except (OSError, Fault):
             return []
 
@@ -308,9 +308,9 @@ class Desk:
     def _stop_processes(self) -> None:
         """Workers all at once, then the servers; supervisor by itself would go one by one, a second each."""
         servers = {"postgres", "valkey"}
-        for stage in (lambda name: name not in servers, lambda name: name in servers):
+        for stage in (self.pids().keys() - servers, servers):
             deadline = time.monotonic() + STOP_SECONDS
-            names = {str(item["name"]) for item in self.info() if item["pid"] and stage(str(item["name"]))}
+            names = self.pids().keys() & stage
             for name in names:
                 with contextlib.suppress(OSError, Fault):
                     self._rpc().supervisor.stopProcess(name, False)

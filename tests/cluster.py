@@ -227,7 +227,7 @@ def _build_template(cluster: Postgres) -> None:
         roles.create(connection, prefix=PREFIX, database=draft, passwords=passwords)
         try:
             for command in ("migrate", "provision"):
-                manage(cluster, draft, command)
+                manage(cluster, draft, command, "--skip-checks")
         except BaseException:
             connection.execute(f'DROP DATABASE "{draft}" WITH (FORCE)')
             raise

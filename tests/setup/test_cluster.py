@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from tests import cluster
 from tests.logins import as_role, connected
 
 ROLES = ("web", "router", "agent", "executor", "sequencer", "auditor")
@@ -43,4 +44,4 @@ def test_each_login_signs_in_with_its_own_password_only(role: str) -> None:
     with connected(role) as found:
         assert found.execute("SELECT audit.role()").fetchone() == (role,)
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(found.info.dsn, password="not-it")
+        psycopg.connect(cluster.login_url(role), password="not-it")
