@@ -135,9 +135,7 @@ class _Writer:
         file.write(leaf + b"\n")
         self.events += 1
         start = leaf.find(b'"commit":{') + 9
-        if leaf[start : start + 2] != b"{}":
-            self._remember(leaf)
-        elif b'"privacy.erased"' in leaf:
+        if leaf[start : start + 2] != b"{}" or b'"privacy.erased"' in leaf:
             self._remember(leaf)
         if self.events % CHUNK == 0:
             self.progress(self.events, self.status.size)
@@ -193,7 +191,7 @@ class _Writer:
                 file.write(line + b"\n")
 
 
-def _rows(sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
+def _rows(sql: str, *values: int) -> Iterator[tuple[Any, ...]]:
     """Rows of a large answer, a chunk at a time, from a cursor on the server."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(sql, values)

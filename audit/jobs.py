@@ -7,7 +7,7 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -26,7 +26,7 @@ TAKE = """
     WHERE id = (SELECT id FROM audit.job WHERE state = 'waiting' ORDER BY created LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id
 """
-OUTCOMES = {0: "valid", 1: "tampered", 2: "cannot_judge"}
+OUTCOMES: dict[int, Literal["valid", "tampered", "cannot_judge"]] = {0: "valid", 1: "tampered", 2: "cannot_judge"}
 
 
 @transaction.atomic
@@ -120,12 +120,11 @@ def _run_verifier(job: UUID, place: Path) -> dict[str, Any]:
     against = ["--against", str(anchor)] if anchor.is_file() else []
     command = [sys.executable, verify.__file__, str(place), "--json", "--progress", *against]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
-        assert process.stderr is not None and process.stdout is not None
-        for line in process.stderr:
+        for line in process.stderr or ():
             if line.startswith("{"):
                 seen = json.loads(line)
                 _progress(job, "verify", seen["done"], seen["total"])
-        answer: dict[str, Any] = json.loads(process.stdout.read())
+        answer: dict[str, Any] = json.loads(process.stdout.read() if process.stdout else "")
     return answer
 
 

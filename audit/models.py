@@ -15,8 +15,8 @@ class Event(models.Model):
     at = models.DateTimeField()
     case_id = models.TextField("case")
     case_seq = models.BigIntegerField()
-    change_from = models.TextField(null=True)
-    change_to = models.TextField(null=True)
+    change_from = models.TextField(null=True)  # noqa: DJ001  null means none, as in the leaf
+    change_to = models.TextField(null=True)  # noqa: DJ001  null means none, as in the leaf
     actor_ref = models.TextField("actor")
     batch_id = models.UUIDField(null=True)
     writer = models.TextField()
@@ -62,7 +62,7 @@ class Checkpoint(models.Model):
     size = models.BigIntegerField(primary_key=True)
     root = models.BinaryField()
     body = models.TextField()
-    signature = models.TextField(null=True)
+    signature = models.TextField(null=True)  # noqa: DJ001  null means none, as in the leaf
     at = models.DateTimeField()
 
     class Meta:

@@ -123,9 +123,10 @@ class Sequencer:
             if anchor and self.frontier.size == anchor.size and self.frontier.root() != anchor.root:
                 raise Refused(f"at {anchor.size} leaves the database has another root than the anchor")
 
-    def _open_folder(self, published: int) -> None:
+    def _open_folder(self, published: int) -> Publication:
         self.publication = Publication(self.folder, _since(published), published)
         self.shown = 0
+        return self.publication
 
     def announce(self) -> None:
         """The log's own events: its birth, its key, one-role mode, test timings. Each once."""
@@ -210,15 +211,13 @@ class Sequencer:
             self.retry_at = time.monotonic() + RETRY_AFTER
 
     def _show(self, size: int, text: str, at: datetime) -> None:
-        if self.publication is None:
-            self._open_folder(0)
-        assert self.publication is not None
-        self.publication.extend(_leaves(self.publication.tiles.size, size))
+        folder = self.publication or self._open_folder(0)
+        folder.extend(_leaves(folder.tiles.size, size))
         if size > self.shown:
-            self.publication.seal(text, at)
+            folder.seal(text, at)
             self.shown = size
         else:
-            self.publication.renew(text)
+            folder.renew(text)
 
 
 def _since(published: int) -> Iterator[tuple[bytes, bytes | None]]:

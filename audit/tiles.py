@@ -52,9 +52,9 @@ class TileWriter:
         """The next leaf. With `write` off the files are there already, and only the state is rebuilt."""
         if self.entries:
             self.bundle.append(b"" if leaf is None else len(leaf).to_bytes(2) + leaf)
-        self._push(0, leaf_hash, write)
+        self._push(0, leaf_hash, write=write)
 
-    def _push(self, level: int, item: bytes, write: bool) -> None:
+    def _push(self, level: int, item: bytes, *, write: bool) -> None:
         if level == len(self.rows):
             self.rows.append([])
             self.full.append(0)
@@ -68,7 +68,7 @@ class TileWriter:
             self.bundle = []
         self.rows[level] = []
         self.full[level] += 1
-        self._push(level + 1, root_of(row), write)
+        self._push(level + 1, root_of(row), write=write)
 
     def _finish(self, level: int, row: list[bytes]) -> None:
         self._write(level, self.full[level], row)

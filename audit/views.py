@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -19,14 +20,14 @@ from audit.forms import ExportForm, SearchForm
 from audit.timeline import title
 
 PAGE = 50
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def _needs(permission: str) -> Callable[[View], View]:
     """Signed in and entitled; to everybody else the page does not exist."""
 
     def wrap(view: View) -> View:
-        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.has_perm(f"audit.{permission}"):
                 raise Http404
             return view(request, *args, **kwargs)
@@ -212,7 +213,7 @@ def _percent(row: Any) -> int:
 
 @require_safe
 @_needs("export_audit")
-def download(request: HttpRequest, job: UUID) -> HttpResponse | FileResponse:
+def download(request: HttpRequest, job: UUID) -> FileResponse:
     """The archive of a finished export, for whoever asked for it."""
     row = queries.job(job)
     if row is None or row.kind != "export" or row.requested_by != actor(request).ref:

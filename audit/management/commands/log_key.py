@@ -11,7 +11,7 @@ from audit.notes import BadNote, Signer
 
 class Command(BaseCommand):
     help = "Make the log's private key (mode 0600) and print the line that others check it with."
-    requires_system_checks: list[str] = []  # noqa: RUF012  Django's own declaration
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=Path, help="default: the setting ASSENTRY_LOG_KEY")
