@@ -19,6 +19,7 @@ from reviews.policy.document import TypePolicy
 from reviews.services.rights import REASON_LONGEST, REASON_SHORTEST
 from reviews.states import Outcome, Reversibility, Risk
 
+_UNSET = ("", "choose")
 LIMITS = ("auto", "single", "pair", "cap")
 _WORDS = {
     Outcome.AUTO_EXECUTE: "none: the other floors decide",
@@ -103,9 +104,11 @@ class TypePolicyForm(forms.Form):
 class OverrideForm(forms.Form):
     """One cell of the risk table, treated otherwise until a day."""
 
-    risk = forms.ChoiceField(choices=lambda: word_choices(Risk))
-    reversibility = forms.ChoiceField(choices=lambda: word_choices(Reversibility))
-    outcome = forms.ChoiceField(choices=outcome_choices)
+    risk = forms.ChoiceField(choices=lambda: [_UNSET, *word_choices(Risk)])
+    reversibility = forms.ChoiceField(choices=lambda: [_UNSET, *word_choices(Reversibility)])
+    outcome = forms.ChoiceField(
+        choices=lambda: [_UNSET, *((o.value, o.value.replace("_", " ")) for o in Outcome)]
+    )
     expires = forms.DateTimeField(
         help_text="UTC; 90 days from now at most.",
         widget=forms.DateTimeInput(attrs={"placeholder": "2026-12-31 18:00"}),

@@ -63,6 +63,7 @@ class PolicyVersionAdmin(ReadOnly):
     ) -> HttpResponse:
         current = current_policy()
         context = {
+            "title": "Policy versions",
             "current": current,
             "draft": draft_of(request.user),
             "may_publish": _may_publish(request),
@@ -82,6 +83,7 @@ class PolicyVersionAdmin(ReadOnly):
         before = earlier.document if earlier else PolicyDocument()
         context = {
             "version": version.row,
+            "digest": bytes(version.row.digest).hex(),
             "diff": _rows(before, version.document),
             "document": json.dumps(version.document.plain(), indent=2, ensure_ascii=False),
         }
@@ -254,9 +256,9 @@ def _keep(
 
 
 def _kept(overrides: BaseFormSet[OverrideForm]) -> list[OverrideForm]:
+    """The rows that are filled in and not ticked for removal."""
     return [
         form
         for form in overrides.forms
-        if form.cleaned_data and not form.cleaned_data.get("DELETE") and form.has_changed()
-        or form in overrides.initial_forms and not form.cleaned_data.get("DELETE")
+        if form.cleaned_data.get("risk") and not form.cleaned_data.get("DELETE")
     ]

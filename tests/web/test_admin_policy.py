@@ -35,6 +35,12 @@ FORM: dict[str, Any] = {
     "reject": "100",
     "overrides-TOTAL_FORMS": "1",
     "overrides-INITIAL_FORMS": "0",
+    # A browser sends the empty row as well.
+    "overrides-0-risk": "",
+    "overrides-0-reversibility": "",
+    "overrides-0-outcome": "",
+    "overrides-0-expires": "",
+    "overrides-0-reason": "",
 }
 
 
