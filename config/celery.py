@@ -33,11 +33,13 @@ import django  # noqa: E402  the login must be set before
 django.setup()
 
 from celery import Celery  # noqa: E402
-from celery.signals import worker_init  # noqa: E402
+from celery.signals import worker_init, worker_ready, worker_shutdown  # noqa: E402
 from django.conf import settings  # noqa: E402
 from kombu import Queue  # noqa: E402
 
 from agents import tasks  # noqa: E402
+from agents.pulse import Pulse  # noqa: E402
+from agents.queries import registry_differences  # noqa: E402
 from config.env import explain_missing  # noqa: E402
 from config.guard import ensure_login_is_safe  # noqa: E402
 
@@ -74,5 +76,25 @@ _answer(agent, "agent.doorbell", tasks.ring_agents)
 
 @worker_init.connect
 def check_login(**kwargs: Any) -> None:
-    """Refuses to start a worker whose login can do more than it should; Celery would not ask."""
+    """Refuses to start a worker whose login can do more than it should, or whose code is not what the rows say."""
     ensure_login_is_safe()
+    if different := registry_differences():
+        lines = "\n".join(f"  - {text}" for text in different)
+        raise BadSettings(f"Assentry does not start this worker: run `manage.py sync_registry` first.\n{lines}")
+
+
+_pulses: list[Pulse] = []
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def say_alive(**kwargs: Any) -> None:
+    """From now on this worker's main process gives signs of life; its children say when they work."""
+    pulse = Pulse("executor" if agent is None else "agents")
+    _pulses.append(pulse)
+    pulse.start()
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def fall_silent(**kwargs: Any) -> None:
+    for pulse in _pulses:
+        pulse.stop()
