@@ -102,6 +102,8 @@ BEGIN
     IF reviews_check_case(OLD, NEW) THEN
         RETURN NEW;
     END IF;
+    PERFORM reviews_check_bytes(OLD, NEW);
+    PERFORM reviews_check_dates(OLD, NEW);
     IF OLD.state = NEW.state AND OLD.state NOT IN ('pending', 'executing') THEN
         IF NOT (OLD.state = 'proposed' AND audit.is_role('router')) THEN
             RAISE EXCEPTION 'nothing of a % action changes but its state', OLD.state USING ERRCODE = 'DK003';
@@ -109,9 +111,7 @@ BEGIN
     ELSIF NOT reviews_may_take(OLD.state, NEW.state) THEN
         RAISE EXCEPTION 'no way leads % from % to %', audit.role(), OLD.state, NEW.state USING ERRCODE = 'DK009';
     END IF;
-    PERFORM reviews_check_bytes(OLD, NEW);
     PERFORM reviews_check_routing(OLD, NEW);
-    PERFORM reviews_check_dates(OLD, NEW);
     PERFORM reviews_check_lease(OLD, NEW);
     PERFORM reviews_check_edge(OLD, NEW);
     IF OLD.state = 'executing' AND NEW.state <> 'executing' THEN
