@@ -8,17 +8,23 @@ and fell silent.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.utils import timezone
 
+from agents import registry
+from agents.services import start_run
 from audit.models import Event
 from reviews import services
+from reviews.errors import DeskError
 from reviews.ids import new_id
 from reviews.models import (
     Action,
@@ -305,3 +311,36 @@ def picture() -> dict[str, list[Any]]:
         "messages": list(Message.objects.order_by("id").values_list("id")),
         "events": [Event.objects.count()],
     }
+
+
+@contextmanager
+def refused(error: type[DeskError], match: str = "") -> Iterator[pytest.ExceptionInfo[DeskError]]:
+    """The block is refused like this, and not one row is different afterwards."""
+    before = picture()
+    with pytest.raises(error, match=match or None) as caught:
+        yield caught
+    assert picture() == before
+
+
+def running(house: House) -> UUID:
+    """A run of the house's agent that a worker of the agents' login has in hand."""
+    with registry.isolated():
+        registry.agent("helper", owner="noor")(_helper)
+        with as_role("web"):
+            run = start_run(agent="helper", by=house.by("root"))
+    with as_role("agent"), connection.cursor() as cursor:
+        cursor.execute("SELECT run FROM agents_lease('{helper}', '{1}', 'worker@test', 600, %s)", [run])
+        assert cursor.fetchone()[0] == run
+    return run
+
+
+def _helper(run: Any) -> None:
+    """What the house's agent would do; here the tests speak for it."""
+
+
+def proposed_by_run(house: House, type_name: str = "mail.send", **more: Any) -> tuple[UUID, UUID]:
+    """Run and action, proposed under the agents' login."""
+    run = running(house)
+    with as_role("agent"):
+        made = services.propose(proposal=proposal(type_name, **more), run=run)
+    return run, made.id
