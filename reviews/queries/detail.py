@@ -103,6 +103,14 @@ class Detail:
         self.now = timezone.now()
 
     @property
+    def case(self) -> str:
+        return self.action.case
+
+    @property
+    def state_words(self) -> str:
+        return self.action.state.replace("_", " ")
+
+    @property
     def ref(self) -> str:
         return f"ACT-{self.item.ref}" if self.item else ""
 
@@ -227,6 +235,15 @@ class Detail:
     @cached_property
     def attempts(self) -> list[Attempt]:
         return list(Attempt.objects.filter(action=self.action).order_by("fence"))
+
+    @property
+    def began(self) -> datetime | None:
+        """When the effect of the last attempt began."""
+        return self.attempts[-1].effect_at if self.attempts else None
+
+    @property
+    def effect_key(self) -> str:
+        return self.attempts[-1].key if self.attempts else ""
 
     @property
     def result(self) -> str:

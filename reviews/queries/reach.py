@@ -56,3 +56,8 @@ class Reader:
             people=self.people() if named else {},
             me=self.user.pk,
         )
+
+    def colleagues(self, queue: str) -> list[User]:
+        """Who else sees a queue of this reader's reach, and so may be given an item of it."""
+        found = User.objects.filter(is_active=True, groups__reach__queue=queue).distinct()
+        return list(found.order_by("username")) if self.sees(queue) else []

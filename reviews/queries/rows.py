@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from reviews.durations import span
 from reviews.policy import ROUTINE, Floor, chip, money
 from reviews.states import Outcome
 
+SOON = 600  # seconds before the deadline at which a row says so in another colour
+TONES = {
+    "approved": "good", "succeeded": "good", "rejected": "bad", "failed": "bad",
+    "in_doubt": "warn", "pending": "note", "executing": "note", "expired": "warn",
+}  # fmt: skip
 _SQL = """
 SELECT i.id, i.ref, i.action_id, i.queue_id, i.action_type_id AS type, i.risk, i.confidence, i.amount, i.currency,
        i.entered, i.due, i.breached, i.closed_at, i.question_open, i.deferred_until, i.version, i.waiting,
@@ -48,10 +54,8 @@ class Row:
     agent: str
     confidence: str
     amount: str
+    minor: int | None
     why: tuple[str, ...]
-    waiting: datetime
-    until: datetime | None
-    now: datetime
     version: int
     digest: str
     assignee: str
@@ -60,22 +64,19 @@ class Row:
     is_question: bool
     question_open: bool
     deferred: bool
-    breached: bool
     two: bool
     reversibility: str
+    marked: bool  # the title holds escapes of hidden characters
+    tone: str
+    state_words: str
+    waited_words: str
+    left_words: str
+    late: bool
 
     @property
     def key(self) -> str:
         """What a form sends for this row: which item, in which version, showing which bytes."""
         return f"{self.ref}:{self.version}:{self.digest}"
-
-    @property
-    def waited(self) -> float:
-        return (self.now - self.waiting).total_seconds()
-
-    @property
-    def left(self) -> float | None:
-        return None if self.until is None else (self.until - self.now).total_seconds()
 
 
 def rows(ids: Iterable[UUID], queues: Iterable[str]) -> list[Row]:
@@ -87,6 +88,8 @@ def rows(ids: Iterable[UUID], queues: Iterable[str]) -> list[Row]:
 
 
 def _row(got: Mapping[str, Any]) -> Row:
+    is_open = got["closed_at"] is None
+    left = (got["decide_by"] - got["now"]).total_seconds() if got["decide_by"] and is_open else None
     return Row(
         id=got["id"],
         ref=f"ACT-{got['ref']}",
@@ -98,21 +101,24 @@ def _row(got: Mapping[str, Any]) -> Row:
         agent=_proposer(got),
         confidence="" if got["confidence"] is None else f"{got['confidence']:.2f}",
         amount="" if got["amount"] is None else money(got["amount"], got["currency"]),
-        why=why(got["floors"], got["outcome"]),
-        waiting=got["entered"],
-        until=got["decide_by"],
-        now=got["now"],
+        minor=got["amount"],
+        why=why(json.loads(got["floors"]), got["outcome"]),
         version=got["version"],
         digest=bytes(got["digest"]).hex(),
         assignee=got["assignee"] or "",
         claimer=(got["claimer"] or "") if got["claimed"] else "",
-        is_open=got["closed_at"] is None,
+        is_open=is_open,
         is_question=got["question"],
         question_open=got["question_open"],
         deferred=got["deferred_until"] is not None,
-        breached=got["breached"],
         two=got["needed"] > 1,
         reversibility=got["reversibility"],
+        marked="[U+" in (got["title"] or ""),
+        tone=TONES.get(got["state"], "quiet"),
+        state_words=got["state"].replace("_", " "),
+        waited_words=span((got["now"] - got["entered"]).total_seconds()),
+        left_words="" if left is None else f"{span(left)} left" if left > 0 else "time is up",
+        late=got["breached"] or (left is not None and left < SOON),
     )
 
 

@@ -13,8 +13,10 @@ from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from reviews.durations import span as in_words
 from reviews.models import Stop, User
 from reviews.navigation import entries
+from reviews.queries.rows import TONES
 from reviews.visible import visible as as_visible
 
 register = template.Library()
@@ -32,12 +34,6 @@ def icon(name: str, label: str = "") -> SafeString:
 def risk(value: str) -> SafeString:
     """A risk as shape and word, so that colour is never the only sign."""
     return format_html('<span class="badge risk risk-{}">{}{}</span>', value, icon(f"risk-{value}"), value)
-
-
-TONES = {
-    "approved": "good", "succeeded": "good", "rejected": "bad", "failed": "bad",
-    "in_doubt": "warn", "pending": "note", "executing": "note", "expired": "warn",
-}  # fmt: skip
 
 
 @register.simple_tag
@@ -69,18 +65,10 @@ def visible_text(value: object) -> str:
 
 @register.filter
 def span(value: float | timedelta | None) -> str:
-    """Seconds in the one or two units that matter: 42 s, 7 min, 3 h 20 min, 2 d 4 h."""
+    """Seconds in words."""
     if value is None:
         return ""
-    seconds = int(value.total_seconds() if isinstance(value, timedelta) else value)
-    if seconds < 60:
-        return f"{max(seconds, 0)} s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 60:
-        return f"{minutes} min"
-    if hours < 24:
-        return f"{hours} h {minutes % 60} min" if hours < 10 and minutes % 60 else f"{hours} h"
-    return f"{days} d {hours % 24} h" if days < 10 and hours % 24 else f"{days} d"
+    return in_words(value.total_seconds() if isinstance(value, timedelta) else value)
 
 
 @register.filter

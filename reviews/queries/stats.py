@@ -1,0 +1,126 @@
+"""The figures above the queue. Counts come from the cube; the rest is bounded by an index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from reviews.models import Level, User
+
+MOST = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """What one reader sees at the top: of the queues within reach, and of their own day."""
+
+    oldest: datetime | None
+    late: int
+    doubt: int
+    mine_today: int
+    mine_hour: int
+
+
+_STRIP = """
+SELECT (SELECT min(x.entered) FROM unnest(%(queues)s::text[]) q (name) CROSS JOIN LATERAL (
+          SELECT entered FROM reviews_item_desk i WHERE i.waiting AND i.queue_id = q.name
+           ORDER BY i.entered, i.id LIMIT 1) x),
+       (SELECT count(*) FROM (SELECT 1 FROM reviews_item_desk i WHERE i.waiting AND i.queue_id = ANY(%(queues)s)
+          AND i.prio < %(unbreached)s LIMIT %(most)s) x),
+       (SELECT count(*) FROM (SELECT 1 FROM reviews_action a JOIN reviews_actiontype t ON t.name = a.type_id
+          WHERE a.state = 'in_doubt' AND t.queue_id = ANY(%(queues)s) LIMIT %(most)s) x),
+       (SELECT count(*) FROM reviews_decision d WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject')
+          AND d.created_at > date_trunc('day', now())),
+       (SELECT count(*) FROM reviews_decision d WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject')
+          AND d.created_at > now() - interval '1 hour')
+"""
+_NOT_BREACHED = 1 << 50
+
+
+def strip(queues: Sequence[str], user: User) -> Strip:
+    values = {"queues": list(queues), "me": user.pk, "most": MOST + 1, "unbreached": _NOT_BREACHED}
+    with connection.cursor() as cursor:
+        cursor.execute(_STRIP, values)
+        return Strip(*cursor.fetchone())
+
+
+@dataclass(frozen=True, slots=True)
+class HandSet:
+    """A threshold that a person set: it carries no guarantee, and is shown so."""
+
+    agent: str
+    type: str
+    level: str
+    tau: float | None
+    by: str
+    expires: datetime
+
+
+def hand_set(types: Sequence[str]) -> list[HandSet]:
+    """The hand-set levels in force; the newest row of an agent version and type is the one that acts."""
+    newest = (
+        Level.objects.filter(action_type__in=list(types))
+        .order_by("principal", "version", "action_type", "-at")
+        .distinct("principal", "version", "action_type")
+        .values_list("id", flat=True)
+    )
+    rows: Any = Level.objects.filter(id__in=newest, hand_set=True, expires__gt=Now()).exclude(level="L0")
+    return [
+        HandSet(
+            agent=f"{row.principal.name} {row.version}",
+            type=row.action_type_id,
+            level=row.level,
+            tau=row.tau,
+            by=str(row.by or "the installation"),
+            expires=row.expires,
+        )
+        for row in rows.select_related("principal", "by").order_by("action_type", "principal")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeFigures:
+    """Seven days of one type: how often people changed what the agent wanted, and how much ran by itself."""
+
+    type: str
+    total: int
+    by_policy: int
+    approved: int
+    rejected: int
+    edited: int
+
+    @property
+    def overridden(self) -> int:
+        return self.rejected + self.edited
+
+    @property
+    def decided(self) -> int:
+        return self.approved + self.rejected
+
+
+_WEEK = """
+SELECT a.type_id, count(*),
+       count(*) FILTER (WHERE d.via = 'policy'),
+       count(*) FILTER (WHERE d.via <> 'policy' AND d.verdict = 'approve'),
+       count(*) FILTER (WHERE d.via <> 'policy' AND d.verdict = 'reject'),
+       count(*) FILTER (WHERE d.via <> 'policy' AND d.verdict = 'approve' AND d.revision > 1)
+  FROM (SELECT DISTINCT ON (d.action_id) d.* FROM reviews_decision d
+          LEFT JOIN reviews_retraction r ON r.decision_id = d.id
+         WHERE d.created_at > now() - interval '7 days' AND d.verdict IN ('approve', 'reject') AND r.id IS NULL
+         ORDER BY d.action_id, d.created_at DESC LIMIT 100000) d
+  JOIN reviews_action a ON a.id = d.action_id
+  JOIN reviews_actiontype t ON t.name = a.type_id
+ WHERE t.queue_id = ANY(%s) AND a.state NOT IN ('pending', 'proposed')
+ GROUP BY a.type_id ORDER BY count(*) DESC, a.type_id
+"""
+
+
+def week(queues: Sequence[str]) -> list[TypeFigures]:
+    with connection.cursor() as cursor:
+        cursor.execute(_WEEK, [list(queues)])
+        return [TypeFigures(*row) for row in cursor.fetchall()]

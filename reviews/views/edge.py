@@ -1,0 +1,116 @@
+"""What every view of the desk shares: who asks, page or fragment, and refusals as answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.vary import vary_on_headers
+
+from reviews.errors import DeskError, GateRefused
+from reviews.models import User
+from reviews.queries.reach import Reader
+from reviews.services import By
+
+P = ParamSpec("P")
+
+# What a refused form held: shown again, so that nobody has to type it twice.
+WORDS = ("rationale", "text", "note", "reason", "payload")
+
+
+def signed_in(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def by_of(request: HttpRequest) -> By:
+    """The person behind a request, with a prefix of the session's hash: never the key."""
+    key = request.session.session_key or ""
+    session = hashlib.sha256(key.encode()).hexdigest()[:12]
+    return By(signed_in(request), "password", session, getattr(request, "id", ""))
+
+
+def reader_of(request: HttpRequest) -> Reader:
+    return Reader(signed_in(request))
+
+
+def is_partial(request: HttpRequest) -> bool:
+    """Whether htmx asks for a fragment; a boosted link or a restored history entry gets the page."""
+    htmx = getattr(request, "htmx", False)
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def desk_page(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Signed in, never cached, and the desk's refusals answered in its own words."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except DeskError as refusal:
+            return refused(request, refusal)
+
+    wrapped = vary_on_headers("HX-Request")(never_cache(login_required(answered)))
+    return cast(Callable[Concatenate[HttpRequest, P], HttpResponse], wrapped)
+
+
+def refused(request: HttpRequest, refusal: DeskError, **more: Any) -> HttpResponse:
+    """The answer to a refusal: its status, its sentence, who was first, and the words of the loser."""
+    if isinstance(refusal, GateRefused):
+        raise refusal
+    if refusal.status == 404:
+        raise Http404(str(refusal))
+    if refusal.status == 403 and not is_partial(request):
+        raise PermissionDenied(str(refusal))
+    context = {"refusal": refusal, "kept": _kept(request), "back": _back(request), **more}
+    template = "reviews/partials/refusal.html" if is_partial(request) else "409.html"
+    response = render(request, template, context, status=refusal.status)
+    if "wait" in refusal.detail:
+        response["Retry-After"] = str(max(1, round(float(str(refusal.detail["wait"])))))
+    if is_partial(request):
+        response["HX-Reswap"], response["HX-Retarget"] = "afterbegin", "#toasts"
+    return response
+
+
+def _kept(request: HttpRequest) -> str:
+    found = [request.POST.get(name, "") for name in WORDS]
+    return next((text for text in found if text.strip()), "")
+
+
+def _back(request: HttpRequest) -> str:
+    match = request.resolver_match
+    ref = match.kwargs.get("ref") if match else None
+    return reverse("detail", args=[ref]) if ref else reverse("queue")
+
+
+def safe_next(request: HttpRequest, fallback: str) -> str:
+    """Where to go on: `next` if it is a path of this site, otherwise the fallback."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    local = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    if local and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
+        return wanted
+    return fallback
+
+
+def see_other(url: str) -> HttpResponseRedirect:
+    """303: the answer to a POST is read with GET."""
+    response = HttpResponseRedirect(url)
+    response.status_code = 303
+    return response
+
+
+def with_query(name: str, *args: Any, **values: Any) -> str:
+    """A named URL with those of the values that are not empty."""
+    kept = {key: value for key, value in values.items() if value not in ("", None)}
+    return reverse(name, args=args) + (f"?{urlencode(kept, safe=':,@.')}" if kept else "")

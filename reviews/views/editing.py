@@ -1,0 +1,108 @@
+"""The edit form made from the type's schema: see the difference, save, or save and approve in one go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from reviews import forms
+from reviews.errors import DeskError, InvalidDecision, InvalidPayload
+from reviews.queries.detail import Detail
+from reviews.queries.payload import changes
+from reviews.reasons import presets
+from reviews.registry import validate
+from reviews.schema_form import build, read
+from reviews.schemas import decode
+from reviews.services import edit
+from reviews.states import Risk
+from reviews.views.detail import context, find
+from reviews.views.edge import by_of, desk_page, is_partial, refused, signed_in
+from reviews.views.verbs import done
+
+
+@require_http_methods(["GET", "POST"])
+@desk_page
+def edit_view(request: HttpRequest, ref: str) -> HttpResponse:
+    found = find(request, ref)
+    if found.payload is None or not found.loaded:
+        raise InvalidDecision("it cannot be edited: its bytes do not fit a loaded version of its type")
+    if request.method == "GET":
+        return _form(request, found, found.payload)
+    if request.POST.get("preview"):
+        return _preview(request, found)
+    return _save(request, found)
+
+
+def _form(request: HttpRequest, found: Detail, payload: dict[str, Any], *, status: int = 200, **more: Any) -> HttpResponse:
+    given = {
+        **context(request, found),
+        "fields": [(field, more.get("wrong", {}).get(field.path)) for field in build(payload, found.kind.schema)],
+        "presets": presets(found.kind, "edit"),
+        "kept": request.POST,
+        "diff": changes(found.payload, payload, found.kind.schema),
+        **more,
+    }
+    template = "reviews/edit.html#form" if is_partial(request) else "reviews/edit.html"
+    return render(request, template, given, status=status)
+
+
+def edited(request: HttpRequest, found: Detail) -> dict[str, Any]:
+    """The payload as the form says: whole as JSON where that was sent, otherwise field by field."""
+    whole = request.POST.get("payload", "")
+    if not whole.strip():
+        return read(found.payload or {}, found.kind.schema, request.POST)
+    value = decode(whole)
+    if not isinstance(value, dict):
+        raise InvalidPayload("payload: must be an object", [{"path": "", "message": "must be an object"}])
+    return value
+
+
+def _preview(request: HttpRequest, found: Detail) -> HttpResponse:
+    """The difference as it would be saved, or what is wrong with it. Nothing is written."""
+    given: dict[str, Any] = {"diff": [], "refusal": None}
+    try:
+        payload = edited(request, found)
+        given["diff"] = changes(found.payload, payload, found.kind.schema)
+        validate(found.kind, payload, stored=True)
+    except InvalidPayload as refusal:
+        given["refusal"] = refusal
+    if is_partial(request):
+        return render(request, "reviews/edit.html#difference", given)
+    payload = found.payload or {} if given["refusal"] else edited(request, found)
+    return _form(request, found, payload, refusal=given["refusal"])
+
+
+def _save(request: HttpRequest, found: Detail) -> HttpResponse:
+    payload = dict(found.payload or {})
+    try:
+        payload = edited(request, found)
+        return _saved(request, found, payload)
+    except InvalidPayload as refusal:
+        wrong = {error["path"]: error["message"] for error in refusal.errors}
+        return _form(request, found, payload, status=422, refusal=refusal, wrong=wrong)
+    except DeskError as refusal:
+        if refusal.status in (422, 429):
+            return _form(request, found, payload, status=refusal.status, refusal=refusal)
+        return refused(request, refusal, found=found)
+
+
+def _saved(request: HttpRequest, found: Detail, payload: dict[str, Any]) -> HttpResponse:
+    low = found.action.risk == Risk.LOW
+    item = found.item.id if found.item else None
+    approve = bool(request.POST.get("approve"))
+    result = edit(
+        item=item,  # type: ignore[arg-type]  find() reaches items only
+        seen=forms.seen(request.POST, user=signed_in(request), item=item, low_risk=low),
+        payload=payload,
+        decision=forms.decision(request.POST, "approve") if approve else None,
+        rationale=forms.note(request.POST, "rationale"),
+        reason_code=request.POST.get("reason_code", ""),
+        by=by_of(request),
+    )
+    if result.approved:
+        return done(request, found, f"Saved {found.ref} as revision {result.revision} and approved it.", gone=True)
+    why = f" Your approval was not recorded: {result.why_not}." if approve else " It waits for an approval."
+    return done(request, found, f"Saved {found.ref} as revision {result.revision}.{why}", gone=approve, reload=True)
