@@ -52,7 +52,7 @@ def as_role() -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def house(db: None) -> Any:
+def office(db: None) -> Any:
     """People with and without rights, a queue, types and an agent: see tests/governance.py."""
     from tests.governance import build  # noqa: PLC0415  models exist only once Django is set up
 

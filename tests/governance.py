@@ -1,4 +1,4 @@
-"""A small house for tests of the rules: people with and without rights, a queue, a type, an agent."""
+"""The office that makes the rules, for tests of the rules: people with and without rights, a queue, a type, an agent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REASON = "because the tests ask for it"
 
 
 @dataclass(frozen=True)
-class House:
+class Office:
     lead: By
     other_lead: By
     reviewer: By
@@ -34,7 +34,7 @@ class House:
         return as_role("web")
 
 
-def build() -> House:
+def build() -> Office:
     """Rules' own rows, which no service makes from nothing; everything after goes through services."""
     leads = Group.objects.create(name="rule makers")
     grant_lead(leads)
@@ -45,7 +45,7 @@ def build() -> House:
     reviewers.user_set.add(reviewer)
     root = _user("root", "Root", "Admin", is_superuser=True)
     queue = Queue.objects.create(name="refunds", title="Refunds")
-    return House(
+    return Office(
         lead=By(lead),
         other_lead=By(other),
         reviewer=By(reviewer),

@@ -18,6 +18,7 @@ from reviews.models import (
     Action,
     ActionType,
     Authority,
+    DeskItem,
     Level,
     PolicyDraft,
     PolicyVersion,
@@ -301,7 +302,7 @@ def _examples(changed: Sequence[tuple[Action, Routing, Routing]]) -> tuple[Moved
         .values_list("action_id", "title")
     )
     refs = dict(
-        Action.objects.filter(id__in=ids, items__ref__isnull=False).values_list("id", "items__ref")
+        DeskItem.objects.filter(action__in=ids).order_by("ref").values_list("action_id", "ref")
     )
     return tuple(
         Moved(

@@ -14,7 +14,7 @@ from reviews.queries.policy import level_facts, standing_level
 from reviews.services.levels import set_level
 from reviews.states import Level as LevelName
 from reviews.states import Outcome, Reversibility, Risk
-from tests.governance import REASON, House, last_leaf
+from tests.governance import REASON, Office, last_leaf
 
 pytestmark = pytest.mark.django_db
 
@@ -23,24 +23,24 @@ def days(n: float) -> Any:
     return timezone.now() + timedelta(days=n)
 
 
-def given(house: House, **changed: Any) -> Level:
+def given(office: Office, **changed: Any) -> Level:
     wanted: dict[str, Any] = {
-        "principal": house.agent,
-        "action_type": house.mail,
+        "principal": office.agent,
+        "action_type": office.mail,
         "level": LevelName.L4,
         "threshold": 900,
         "expires": days(30),
         "reason": REASON,
-        "by": house.lead,
+        "by": office.lead,
         **changed,
     }
-    with house.as_web():
+    with office.as_web():
         return set_level(**wanted)
 
 
-def outcome_now(house: House, confidence: float | None, *, at: Any = None) -> Outcome:
+def outcome_now(office: Office, confidence: float | None, *, at: Any = None) -> Outcome:
     row = standing_level(
-        principal=house.agent.id, version=house.agent.version, type_name="mail.archive"
+        principal=office.agent.id, version=office.agent.version, type_name="mail.archive"
     )
     facts = Facts(
         risk=Risk.LOW,
@@ -52,14 +52,14 @@ def outcome_now(house: House, confidence: float | None, *, at: Any = None) -> Ou
     return route(facts).outcome
 
 
-def test_level_is_kept_with_reason_and_told_with_what_was_before(house: House) -> None:
-    given(house, level=LevelName.L2, threshold=950)
-    row = given(house)
+def test_level_is_kept_with_reason_and_told_with_what_was_before(office: Office) -> None:
+    given(office, level=LevelName.L2, threshold=950)
+    row = given(office)
     assert (row.level, row.tau, row.version, row.hand_set) == ("L4", 0.9, "3", True)
-    assert (row.reason, row.by) == (REASON, house.lead.user)
+    assert (row.reason, row.by) == (REASON, office.lead.user)
     leaf = last_leaf()
     assert leaf["name"] == "level.set"
-    assert leaf["case"]["id"] == f"principal:{house.agent.id}"
+    assert leaf["case"]["id"] == f"principal:{office.agent.id}"
     assert leaf["data"]["before"]["level"] == "L2"
     assert leaf["data"]["before"]["threshold_permille"] == 950
     assert leaf["data"]["level"] == "L4"
@@ -67,32 +67,32 @@ def test_level_is_kept_with_reason_and_told_with_what_was_before(house: House) -
     assert Level.objects.count() == 2
 
 
-def test_agent_starts_at_level_0_and_a_level_lets_confident_actions_run(house: House) -> None:
-    assert outcome_now(house, 1.0) is Outcome.REVIEW
-    given(house)
-    assert outcome_now(house, 0.9) is Outcome.AUTO_EXECUTE
-    assert outcome_now(house, 0.899) is Outcome.REVIEW
-    assert outcome_now(house, None) is Outcome.REVIEW
+def test_agent_starts_at_level_0_and_a_level_lets_confident_actions_run(office: Office) -> None:
+    assert outcome_now(office, 1.0) is Outcome.REVIEW
+    given(office)
+    assert outcome_now(office, 0.9) is Outcome.AUTO_EXECUTE
+    assert outcome_now(office, 0.899) is Outcome.REVIEW
+    assert outcome_now(office, None) is Outcome.REVIEW
 
 
-def test_level_ends_with_its_expiry(house: House) -> None:
-    given(house, expires=days(1))
-    assert outcome_now(house, 1.0) is Outcome.AUTO_EXECUTE
-    assert outcome_now(house, 1.0, at=days(1.01)) is Outcome.REVIEW
+def test_level_ends_with_its_expiry(office: Office) -> None:
+    given(office, expires=days(1))
+    assert outcome_now(office, 1.0) is Outcome.AUTO_EXECUTE
+    assert outcome_now(office, 1.0, at=days(1.01)) is Outcome.REVIEW
 
 
-def test_longer_but_older_level_does_not_come_back_when_a_newer_one_ends(house: House) -> None:
-    given(house, expires=days(90))
-    given(house, level=LevelName.L0, threshold=None, expires=days(1))
-    assert outcome_now(house, 1.0) is Outcome.REVIEW
-    assert outcome_now(house, 1.0, at=days(2)) is Outcome.REVIEW
+def test_longer_but_older_level_does_not_come_back_when_a_newer_one_ends(office: Office) -> None:
+    given(office, expires=days(90))
+    given(office, level=LevelName.L0, threshold=None, expires=days(1))
+    assert outcome_now(office, 1.0) is Outcome.REVIEW
+    assert outcome_now(office, 1.0, at=days(2)) is Outcome.REVIEW
 
 
-def test_new_version_of_the_agent_is_back_at_level_0(house: House) -> None:
-    given(house)
-    house.agent.version = "4"
-    house.agent.save()
-    assert outcome_now(house, 1.0) is Outcome.REVIEW
+def test_new_version_of_the_agent_is_back_at_level_0(office: Office) -> None:
+    given(office)
+    office.agent.version = "4"
+    office.agent.save()
+    assert outcome_now(office, 1.0) is Outcome.REVIEW
 
 
 @pytest.mark.parametrize(
@@ -108,17 +108,17 @@ def test_new_version_of_the_agent_is_back_at_level_0(house: House) -> None:
     ],
 )
 def test_level_that_lacks_something_is_refused(
-    house: House, changed: dict[str, Any], message: str
+    office: Office, changed: dict[str, Any], message: str
 ) -> None:
     if "expires" in changed:
         changed = {"expires": timezone.now() + changed["expires"]}
     with pytest.raises(InvalidDecision, match=message):
-        given(house, **changed)
+        given(office, **changed)
     assert not Level.objects.exists()
     assert not Event.objects.exists()
 
 
-def test_reviewer_sets_no_level(house: House) -> None:
+def test_reviewer_sets_no_level(office: Office) -> None:
     with pytest.raises(NotPermitted):
-        given(house, by=house.reviewer)
+        given(office, by=office.reviewer)
     assert not Level.objects.exists()

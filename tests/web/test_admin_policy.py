@@ -12,7 +12,7 @@ from reviews.models import PolicyDraft, PolicyVersion
 from reviews.policy.document import parse
 from reviews.queries.policy import current_policy
 from reviews.services.policy import publish_policy
-from tests.governance import REASON, House
+from tests.governance import REASON, Office
 from tests.web.admin_pages import Browser, text
 
 pytestmark = pytest.mark.django_db
@@ -61,8 +61,8 @@ def test_addresses_are_the_ones_the_docs_name() -> None:
     assert reverse("admin:reviews_policyversion_changelist") == LIST
 
 
-def test_lead_drafts_and_publishes_in_two_steps(house: House) -> None:
-    lead = Browser(house.lead.user)
+def test_lead_drafts_and_publishes_in_two_steps(office: Office) -> None:
+    lead = Browser(office.lead.user)
     assert "Nothing is changed yet" in text(lead.get(DRAFT))
     kept = lead.post(TYPE, {**FORM, **one_override()})
     assert (kept.status_code, kept["Location"]) == (302, "../")
@@ -74,17 +74,17 @@ def test_lead_drafts_and_publishes_in_two_steps(house: House) -> None:
     assert (done.status_code, done["Location"]) == (302, LIST)
     row = PolicyVersion.objects.get()
     policy = current_policy().document.of("refund.issue")
-    assert (row.number, row.by, row.reason) == (1, house.lead.user, REASON)
+    assert (row.number, row.by, row.reason) == (1, office.lead.user, REASON)
     assert policy.limits is not None
     assert (policy.limits.auto, policy.limits.single) == (1_000, 125_050)
     assert (policy.low_mark, policy.minimum, policy.batch.approve_low) == (300, "review", 50)
-    assert policy.overrides[0].lead == house.lead.user.pseudonym
+    assert policy.overrides[0].lead == office.lead.user.pseudonym
     assert Event.objects.filter(name="policy.published").count() == 1
     assert not PolicyDraft.objects.exists()
 
 
-def test_publishing_without_a_reason_changes_nothing_and_says_so(house: House) -> None:
-    lead = Browser(house.lead.user)
+def test_publishing_without_a_reason_changes_nothing_and_says_so(office: Office) -> None:
+    lead = Browser(office.lead.user)
     lead.post(TYPE, FORM)
     refused = lead.post(DRAFT, {"reason": "short"})
     assert refused.status_code == 422
@@ -108,16 +108,16 @@ def test_publishing_without_a_reason_changes_nothing_and_says_so(house: House) -
     ],
 )
 def test_bad_draft_is_refused_on_the_form(
-    house: House, changed: dict[str, str], message: str
+    office: Office, changed: dict[str, str], message: str
 ) -> None:
-    refused = Browser(house.lead.user).post(TYPE, {**FORM, **changed})
+    refused = Browser(office.lead.user).post(TYPE, {**FORM, **changed})
     assert refused.status_code == 422
     assert message in text(refused)
     assert not PolicyDraft.objects.exists()
 
 
-def test_override_beyond_ninety_days_is_refused_when_published(house: House) -> None:
-    lead = Browser(house.lead.user)
+def test_override_beyond_ninety_days_is_refused_when_published(office: Office) -> None:
+    lead = Browser(office.lead.user)
     late = (timezone.now() + timedelta(days=100)).strftime("%Y-%m-%d %H:%M")
     lead.post(TYPE, {**FORM, **one_override(expires=late)})
     refused = lead.post(DRAFT, {"reason": REASON})
@@ -126,8 +126,8 @@ def test_override_beyond_ninety_days_is_refused_when_published(house: House) -> 
     assert not PolicyVersion.objects.exists()
 
 
-def test_override_keeps_the_lead_who_signed_it_and_can_be_taken_out(house: House) -> None:
-    lead, other = Browser(house.lead.user), Browser(house.other_lead.user)
+def test_override_keeps_the_lead_who_signed_it_and_can_be_taken_out(office: Office) -> None:
+    lead, other = Browser(office.lead.user), Browser(office.other_lead.user)
     lead.post(TYPE, {**FORM, **one_override()})
     lead.post(DRAFT, {"reason": REASON})
     shown = other.get(TYPE).context["overrides"].initial_forms[0].initial
@@ -135,26 +135,26 @@ def test_override_keeps_the_lead_who_signed_it_and_can_be_taken_out(house: House
     counts = {"overrides-TOTAL_FORMS": "1", "overrides-INITIAL_FORMS": "1"}
     other.post(TYPE, {**FORM, **again, **counts, "low_mark": "0.2"})
     draft = parse(PolicyDraft.objects.get().document).of("refund.issue")
-    assert [o.lead for o in draft.overrides] == [house.lead.user.pseudonym]
+    assert [o.lead for o in draft.overrides] == [office.lead.user.pseudonym]
     other.post(TYPE, {**FORM, **again, **counts, "overrides-0-DELETE": "on"})
     draft = parse(PolicyDraft.objects.get().document).of("refund.issue")
     assert draft.overrides == ()
 
 
-def publish(house: House, number: int, **policy: Any) -> None:
-    with house.as_web():
+def publish(office: Office, number: int, **policy: Any) -> None:
+    with office.as_web():
         publish_policy(
             document=parse({"types": {"refund.issue": policy}}),
             based_on=number - 1,
             reason=REASON,
-            by=house.lead,
+            by=office.lead,
         )
 
 
-def test_previous_version_is_published_again_in_one_click(house: House) -> None:
-    publish(house, 1, minimum="review")
-    publish(house, 2, minimum="escalate")
-    lead = Browser(house.lead.user)
+def test_previous_version_is_published_again_in_one_click(office: Office) -> None:
+    publish(office, 1, minimum="review")
+    publish(office, 2, minimum="escalate")
+    lead = Browser(office.lead.user)
     form = lead.get(LIST).context["restore"]
     click = {"based_on": form["based_on"].value(), "reason": form["reason"].value()}
     done = lead.post(f"{LIST}restore/", click, page=LIST)
@@ -167,20 +167,20 @@ def test_previous_version_is_published_again_in_one_click(house: House) -> None:
     assert current_policy().document.of("refund.issue").minimum == "review"
 
 
-def test_stale_click_on_restore_is_refused_with_the_publisher_s_name(house: House) -> None:
-    publish(house, 1, minimum="review")
-    publish(house, 2, minimum="escalate")
-    lead = Browser(house.other_lead.user)
+def test_stale_click_on_restore_is_refused_with_the_publisher_s_name(office: Office) -> None:
+    publish(office, 1, minimum="review")
+    publish(office, 2, minimum="escalate")
+    lead = Browser(office.other_lead.user)
     lead.post(f"{LIST}restore/", {"based_on": 1, "reason": REASON}, page=LIST)
     page = text(lead.get(LIST))
     assert "Policy 2 was published by Lin Lead meanwhile" in page
     assert PolicyVersion.objects.count() == 2
 
 
-def test_draft_overtaken_by_another_version_says_so_and_is_not_published(house: House) -> None:
-    lead = Browser(house.other_lead.user)
+def test_draft_overtaken_by_another_version_says_so_and_is_not_published(office: Office) -> None:
+    lead = Browser(office.other_lead.user)
     lead.post(TYPE, FORM)
-    publish(house, 1, minimum="escalate")
+    publish(office, 1, minimum="escalate")
     assert "Policy 1 was published while this draft" in text(lead.get(DRAFT))
     refused = lead.post(DRAFT, {"reason": REASON})
     assert refused.status_code == 422
@@ -190,20 +190,20 @@ def test_draft_overtaken_by_another_version_says_so_and_is_not_published(house: 
     assert not PolicyDraft.objects.exists()
 
 
-def test_version_shows_its_reason_and_what_it_changed(house: House) -> None:
-    publish(house, 1, minimum="review")
-    publish(house, 2, minimum="escalate")
-    page = text(Browser(house.lead.user).get(f"{LIST}2/change/"))
+def test_version_shows_its_reason_and_what_it_changed(office: Office) -> None:
+    publish(office, 1, minimum="review")
+    publish(office, 2, minimum="escalate")
+    page = text(Browser(office.lead.user).get(f"{LIST}2/change/"))
     assert REASON in page
     assert 'refund.issue.minimum &quot;review&quot; &quot;escalate&quot;' in page
 
 
 @pytest.mark.parametrize("who", ["reviewer", "nobody"])
 @pytest.mark.parametrize("url", [LIST, DRAFT, TYPE, f"{DRAFT}discard/", f"{LIST}restore/"])
-def test_who_is_no_lead_sees_and_does_nothing(house: House, who: str, url: str) -> None:
-    publish(house, 1, minimum="review")
+def test_who_is_no_lead_sees_and_does_nothing(office: Office, who: str, url: str) -> None:
+    publish(office, 1, minimum="review")
     if who == "reviewer":
-        answer = Browser(house.reviewer.user).get(url)
+        answer = Browser(office.reviewer.user).get(url)
         assert answer.status_code in {403, 405}
     else:
         from django.test import Client
@@ -214,9 +214,9 @@ def test_who_is_no_lead_sees_and_does_nothing(house: House, who: str, url: str) 
     assert PolicyVersion.objects.count() == 1
 
 
-def test_nothing_is_changed_by_reading_or_without_the_token(house: House) -> None:
-    publish(house, 1, minimum="review")
-    lead = Browser(house.lead.user)
+def test_nothing_is_changed_by_reading_or_without_the_token(office: Office) -> None:
+    publish(office, 1, minimum="review")
+    lead = Browser(office.lead.user)
     assert lead.get(f"{LIST}restore/").status_code == 405
     assert lead.get(f"{DRAFT}discard/").status_code == 405
     for url in (DRAFT, TYPE, f"{LIST}restore/", f"{DRAFT}discard/"):
@@ -225,7 +225,7 @@ def test_nothing_is_changed_by_reading_or_without_the_token(house: House) -> Non
     assert not PolicyDraft.objects.exists()
 
 
-def test_unknown_type_and_unknown_version_are_not_found(house: House) -> None:
-    lead = Browser(house.lead.user)
+def test_unknown_type_and_unknown_version_are_not_found(office: Office) -> None:
+    lead = Browser(office.lead.user)
     assert lead.get(f"{DRAFT}no.such/").status_code == 404
     assert lead.get(f"{LIST}99/change/").status_code == 404

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from audit.models import Event
 from reviews.models import ActionType, Authority, Level, Principal, Queue, Reach, Stop, User
-from tests.governance import REASON, House
+from tests.governance import REASON, Office
 from tests.web.admin_pages import Browser, text
 
 pytestmark = pytest.mark.django_db
@@ -32,21 +32,21 @@ def level(**changed: str) -> dict[str, str]:
     }
 
 
-def test_lead_sets_a_level_that_the_list_calls_no_guarantee(house: House) -> None:
-    lead = Browser(house.lead.user)
+def test_lead_sets_a_level_that_the_list_calls_no_guarantee(office: Office) -> None:
+    lead = Browser(office.lead.user)
     page = lead.get("/admin/reviews/level/add/")
     assert "hand-set, no guarantee" in text(page)
     done = lead.post("/admin/reviews/level/add/", level())
     assert done.status_code == 302
     row = Level.objects.get()
-    assert (row.level, row.tau, row.by) == ("L4", 0.9, house.lead.user)
+    assert (row.level, row.tau, row.by) == ("L4", 0.9, office.lead.user)
     listed = text(lead.get("/admin/reviews/level/"))
     assert "hand-set, no guarantee" in listed
     assert "in force" in listed
 
 
-def test_newer_level_is_listed_as_replacing_the_older(house: House) -> None:
-    lead = Browser(house.lead.user)
+def test_newer_level_is_listed_as_replacing_the_older(office: Office) -> None:
+    lead = Browser(office.lead.user)
     lead.post("/admin/reviews/level/add/", level())
     lead.post("/admin/reviews/level/add/", level(level="L0", threshold=""))
     listed = text(lead.get("/admin/reviews/level/"))
@@ -67,16 +67,16 @@ def test_newer_level_is_listed_as_replacing_the_older(house: House) -> None:
     ],
 )
 def test_level_that_lacks_something_is_refused_on_the_form(
-    house: House, changed: dict[str, str], message: str
+    office: Office, changed: dict[str, str], message: str
 ) -> None:
-    refused = Browser(house.lead.user).post("/admin/reviews/level/add/", level(**changed))
+    refused = Browser(office.lead.user).post("/admin/reviews/level/add/", level(**changed))
     assert refused.status_code == 422
     assert message in text(refused)
     assert not Level.objects.exists()
 
 
-def test_lead_stops_a_type_and_lifts_it_again(house: House) -> None:
-    lead = Browser(house.lead.user)
+def test_lead_stops_a_type_and_lifts_it_again(office: Office) -> None:
+    lead = Browser(office.lead.user)
     stop = {"scope": "type", "action_type": "refund.issue", "reason": REASON}
     assert lead.post("/admin/reviews/stop/add/", stop).status_code == 302
     row = Stop.objects.get()
@@ -84,7 +84,7 @@ def test_lead_stops_a_type_and_lifts_it_again(house: House) -> None:
     url = f"/admin/reviews/stop/{row.pk}/change/"
     assert lead.post(url, {"reason": REASON}).status_code == 302
     row.refresh_from_db()
-    assert (row.lifted_by, row.lift_reason) == (house.lead.user, REASON)
+    assert (row.lifted_by, row.lift_reason) == (office.lead.user, REASON)
     assert "Lift this stop" not in text(lead.get(url))
 
 
@@ -98,24 +98,24 @@ def test_lead_stops_a_type_and_lifts_it_again(house: House) -> None:
     ],
 )
 def test_stop_that_does_not_say_what_is_refused(
-    house: House, stop: dict[str, str], message: str
+    office: Office, stop: dict[str, str], message: str
 ) -> None:
-    refused = Browser(house.lead.user).post("/admin/reviews/stop/add/", {**stop, "reason": REASON})
+    refused = Browser(office.lead.user).post("/admin/reviews/stop/add/", {**stop, "reason": REASON})
     assert refused.status_code == 422
     assert message in text(refused)
     assert not Stop.objects.exists()
 
 
-def test_second_stop_names_the_first(house: House) -> None:
+def test_second_stop_names_the_first(office: Office) -> None:
     everything = {"scope": "all", "reason": REASON}
-    Browser(house.lead.user).post("/admin/reviews/stop/add/", everything)
-    refused = Browser(house.other_lead.user).post("/admin/reviews/stop/add/", everything)
+    Browser(office.lead.user).post("/admin/reviews/stop/add/", everything)
+    refused = Browser(office.other_lead.user).post("/admin/reviews/stop/add/", everything)
     assert refused.status_code == 422
     assert "already stopped by Lin Lead" in text(refused)
     assert Stop.objects.count() == 1
 
 
-def type_form(house: House, **changed: Any) -> dict[str, Any]:
+def type_form(office: Office, **changed: Any) -> dict[str, Any]:
     return {
         "label": "refund.issue",
         "risk": "medium",
@@ -131,31 +131,31 @@ def type_form(house: House, **changed: Any) -> dict[str, Any]:
     }
 
 
-def test_type_is_raised_but_never_below_the_code(house: House) -> None:
-    lead = Browser(house.lead.user)
+def test_type_is_raised_but_never_below_the_code(office: Office) -> None:
+    lead = Browser(office.lead.user)
     url = "/admin/reviews/actiontype/refund.issue/change/"
-    assert lead.post(url, type_form(house, risk="high")).status_code == 302
-    refused = lead.post(url, type_form(house, risk="low"))
+    assert lead.post(url, type_form(office, risk="high")).status_code == 302
+    refused = lead.post(url, type_form(office, risk="low"))
     assert refused.status_code == 422
     assert "the code declares medium risk" in text(refused)
-    house.refund.refresh_from_db()
-    assert house.refund.risk == "high"
+    office.refund.refresh_from_db()
+    assert office.refund.risk == "high"
 
 
 @pytest.mark.parametrize(
     "presets",
     ["[]", '{"reject": "no"}', '{"dance": []}', '{"reject": [{"code": "x"}]}', "{"],
 )
-def test_presets_of_another_shape_are_refused(house: House, presets: str) -> None:
+def test_presets_of_another_shape_are_refused(office: Office, presets: str) -> None:
     url = "/admin/reviews/actiontype/refund.issue/change/"
-    refused = Browser(house.lead.user).post(url, type_form(house, presets=presets))
+    refused = Browser(office.lead.user).post(url, type_form(office, presets=presets))
     assert refused.status_code == 422
-    house.refund.refresh_from_db()
-    assert house.refund.presets == {}
+    office.refund.refresh_from_db()
+    assert office.refund.presets == {}
 
 
-def test_lead_makes_a_type_from_a_schema(house: House) -> None:
-    made = Browser(house.lead.user).post(
+def test_lead_makes_a_type_from_a_schema(office: Office) -> None:
+    made = Browser(office.lead.user).post(
         "/admin/reviews/actiontype/add/",
         {
             "name": "crm.note",
@@ -173,24 +173,24 @@ def test_lead_makes_a_type_from_a_schema(house: House) -> None:
     assert ActionType.objects.get(name="crm.note").source == "admin"
 
 
-def test_agent_is_given_a_frame(house: House) -> None:
-    url = f"/admin/reviews/principal/{house.agent.pk}/change/"
+def test_agent_is_given_a_frame(office: Office) -> None:
+    url = f"/admin/reviews/principal/{office.agent.pk}/change/"
     form = {
         "label": "Helper",
-        "owner": house.administrator.user.pk,
+        "owner": office.administrator.user.pk,
         "types": ["mail.archive"],
         "per_run": "5",
         "active": "on",
         "reason": REASON,
     }
-    assert Browser(house.lead.user).post(url, form).status_code == 302
+    assert Browser(office.lead.user).post(url, form).status_code == 302
     assert Principal.objects.get().frame == {"types": ["mail.archive"], "per_run": 5}
 
 
-def test_queue_reach_and_authority_come_and_go_with_events(house: House) -> None:
-    lead = Browser(house.lead.user)
+def test_queue_reach_and_authority_come_and_go_with_events(office: Office) -> None:
+    lead = Browser(office.lead.user)
     lead.post("/admin/reviews/queue/add/", {"name": "night", "title": "Night", "reason": REASON})
-    group = house.reviewers.pk
+    group = office.reviewers.pk
     lead.post("/admin/reviews/reach/add/", {"group": group, "queue": "night", "reason": REASON})
     line = {"group": group, "action_type": "refund.issue", "max_risk": "medium", "reason": REASON}
     lead.post("/admin/reviews/authority/add/", {**line, "max_amount": "5000"})
@@ -205,45 +205,45 @@ def test_queue_reach_and_authority_come_and_go_with_events(house: House) -> None
     assert names == ["queue.changed", "role.granted", "role.granted", "role.revoked", "role.revoked"]
 
 
-def test_administrator_makes_an_account_and_a_lead_may_not(house: House) -> None:
+def test_administrator_makes_an_account_and_a_lead_may_not(office: Office) -> None:
     form = {
         "username": "grace",
         "first_name": "Grace",
-        "groups": [house.reviewers.pk],
+        "groups": [office.reviewers.pk],
         "is_active": "on",
         "password": "correct horse battery",
         "reason": REASON,
     }
-    assert Browser(house.lead.user).get("/admin/reviews/user/add/").status_code == 403
-    assert Browser(house.administrator.user).post("/admin/reviews/user/add/", form).status_code == 302
+    assert Browser(office.lead.user).get("/admin/reviews/user/add/").status_code == 403
+    assert Browser(office.administrator.user).post("/admin/reviews/user/add/", form).status_code == 302
     grace = User.objects.get(username="grace")
     assert grace.check_password("correct horse battery")
-    root = Browser(house.administrator.user)
+    root = Browser(office.administrator.user)
     weak = root.post(f"/admin/reviews/user/{grace.pk}/change/", {**form, "password": "12345678"})
     assert weak.status_code == 422
     assert "too common" in text(weak)
 
 
-def test_taken_username_is_refused_on_the_form(house: House) -> None:
+def test_taken_username_is_refused_on_the_form(office: Office) -> None:
     form = {"username": "ada", "is_active": "on", "reason": REASON}
-    refused = Browser(house.administrator.user).post("/admin/reviews/user/add/", form)
+    refused = Browser(office.administrator.user).post("/admin/reviews/user/add/", form)
     assert refused.status_code == 422
     assert "A user with that username already exists" in text(refused)
 
 
-def test_no_page_shows_a_password_hash(house: House) -> None:
-    user = house.reviewer.user
+def test_no_page_shows_a_password_hash(office: Office) -> None:
+    user = office.reviewer.user
     for url in (f"/admin/reviews/user/{user.pk}/change/", "/admin/reviews/user/"):
-        assert user.password not in Browser(house.administrator.user).get(url).content.decode()
+        assert user.password not in Browser(office.administrator.user).get(url).content.decode()
 
 
-def test_group_is_made_by_an_administrator(house: House) -> None:
+def test_group_is_made_by_an_administrator(office: Office) -> None:
     form = {"name": "night leads", "permissions": [], "reason": REASON}
     assert (
-        Browser(house.administrator.user).post("/admin/auth/group/add/", form).status_code == 302
+        Browser(office.administrator.user).post("/admin/auth/group/add/", form).status_code == 302
     )
     assert Group.objects.filter(name="night leads").exists()
-    assert Browser(house.lead.user).get("/admin/auth/group/add/").status_code == 403
+    assert Browser(office.lead.user).get("/admin/auth/group/add/").status_code == 403
 
 
 CHANGED_BY_VERBS = {
@@ -252,17 +252,17 @@ CHANGED_BY_VERBS = {
 }  # fmt: skip
 
 
-def test_every_list_opens_for_an_administrator_as_the_web_login(house: House) -> None:
-    root = Browser(house.administrator.user)
+def test_every_list_opens_for_an_administrator_as_the_web_login(office: Office) -> None:
+    root = Browser(office.administrator.user)
     for model in admin.site._registry:
         meta = model._meta
         answer = root.get(f"/admin/{meta.app_label}/{meta.model_name}/")
         assert answer.status_code == 200, meta.model_name
 
 
-def test_nothing_else_can_be_added_changed_or_deleted(house: House, rf: Any) -> None:
+def test_nothing_else_can_be_added_changed_or_deleted(office: Office, rf: Any) -> None:
     request = rf.get("/")
-    request.user = house.administrator.user
+    request.user = office.administrator.user
     for model, page in admin.site._registry.items():
         assert not page.has_delete_permission(request), model
         if model._meta.model_name not in CHANGED_BY_VERBS:
@@ -290,7 +290,7 @@ def test_no_model_is_saved_by_admin_itself() -> None:
         "/admin/auth/group/add/",
     ],
 )
-def test_reviewer_and_stranger_reach_no_verb(house: House, url: str, client: Any) -> None:
-    assert Browser(house.reviewer.user).get(url).status_code == 403
+def test_reviewer_and_stranger_reach_no_verb(office: Office, url: str, client: Any) -> None:
+    assert Browser(office.reviewer.user).get(url).status_code == 403
     assert client.get(url).status_code == 302
     assert not Event.objects.exists()
