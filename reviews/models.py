@@ -74,6 +74,7 @@ class Reach(models.Model):
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="reach")
 
     class Meta:
+        verbose_name_plural = "reach"
         constraints = [models.UniqueConstraint(fields=["group", "queue"], name="reach_once")]
 
     def __str__(self) -> str:
@@ -138,6 +139,7 @@ class Authority(models.Model):
     qualification = models.CharField(max_length=120, blank=True)
 
     class Meta:
+        verbose_name_plural = "authorities"
         constraints = [_one_of("max_risk", Risk, "authority_risk")]
 
     def __str__(self) -> str:

@@ -87,6 +87,11 @@ class _Ordered(StrEnum):
     def rank(self) -> int:
         return list(type(self)).index(self)
 
+    @property
+    def words(self) -> str:
+        """As people read it: `two person review`."""
+        return self.value.replace("_", " ")
+
 
 class Outcome(_Ordered):
     """What routing returns, least strict first."""

@@ -21,6 +21,7 @@ from reviews.admin.base import ReadOnly, attempt, by_of
 from reviews.admin.chart import outcome_chart
 from reviews.errors import DeskError, InvalidPayload
 from reviews.forms_policy import (
+    LIMITS,
     OverrideForm,
     OverrideFormSet,
     ReasonForm,
@@ -30,7 +31,8 @@ from reviews.forms_policy import (
     to_plain,
 )
 from reviews.models import ActionType, PolicyDraft, PolicyVersion
-from reviews.policy.document import PolicyDocument, TypePolicy, changes, parse
+from reviews.policy import money
+from reviews.policy.document import PolicyDocument, changes, parse
 from reviews.queries.policy import (
     Current,
     current_policy,
@@ -209,7 +211,7 @@ def _draft_context(
         "diff": diff,
         "effect": effect,
         "chart": outcome_chart(effect.before, effect.after) if effect else None,
-        "moves": sorted(effect.moves.items(), key=lambda m: -m[1]) if effect else [],
+        "moves": effect.moves.most_common() if effect else [],
         "form": form,
     }
 
@@ -221,11 +223,34 @@ def _summary(kind: ActionType, document: PolicyDocument) -> dict[str, Any]:
 
 def _rows(before: PolicyDocument, after: PolicyDocument) -> list[tuple[str, str, str]]:
     """What differs, for a table: path, before, after."""
-    return [(path, _shown(old), _shown(new)) for path, (old, new) in changes(before, after).items()]
+    return [
+        (path, in_words(path, old), in_words(path, new))
+        for path, (old, new) in changes(before, after).items()
+    ]
 
 
-def _shown(value: Any) -> str:
-    return "as shipped" if value is None else json.dumps(value, ensure_ascii=False)
+def in_words(path: str, value: Any) -> str:
+    """One field of a type's policy as people read it; None is the shipped default."""
+    field = path.rpartition(".")[2]
+    if value is None:
+        return "as shipped"
+    if field == "limits":
+        return ", ".join(f"{n} {money(value[n], value['currency'])}" for n in LIMITS)
+    if field == "low_mark":
+        return f"{value / 1000:g}"
+    if field == "overrides":
+        return "; ".join(_override_in_words(entry) for entry in value)
+    if field == "batch":
+        return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in value.items())
+    return str(value).replace("_", " ") if field == "minimum" else str(value)
+
+
+def _override_in_words(entry: Mapping[str, str]) -> str:
+    outcome = entry["outcome"].replace("_", " ")
+    return (
+        f"{entry['risk']}/{entry['reversibility']}: {outcome} until {entry['expires'][:10]}"
+        f" ({entry['reason']})"
+    )
 
 
 def _keep(

@@ -164,6 +164,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
             ],
+            options={
+                'verbose_name_plural': 'reach',
+            },
         ),
         migrations.CreateModel(
             name='Retraction',
@@ -314,6 +317,9 @@ class Migration(migrations.Migration):
                 ('action_type', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='reviews.actiontype')),
                 ('group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='authority', to='auth.group')),
             ],
+            options={
+                'verbose_name_plural': 'authorities',
+            },
         ),
         migrations.CreateModel(
             name='EvidenceBody',
