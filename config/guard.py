@@ -37,7 +37,8 @@ def ensure_login_is_safe() -> None:
         raise BadSettings(_unreachable(error)) from None
     for text in notices():
         log.warning(text)
-    log.info("timing profile %s: %s", settings.PROFILE, json.dumps(describe(settings.TIMINGS), default=str))
+    if settings.PROFILE != "normal":
+        log.warning("timings in force: %s", json.dumps(describe(settings.TIMINGS), default=str))
     if not found:
         return
     if settings.ONE_ROLE:

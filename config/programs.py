@@ -51,7 +51,7 @@ def _workers(place: Installation) -> Iterator[Program]:
     yield Program("agents", (*CELERY, "config.celery:agent", *WORKER, "-n", "agents@%%h", "-c", "2"), "agent")
     gunicorn = (
         "-m", "gunicorn", "config.wsgi", "--bind", bind, "--worker-class", "gthread", "--preload",
-        "--workers", "2", "--threads", THREADS, "--graceful-timeout", "5", "--access-logfile", "-",
+        "--workers", "2", "--threads", THREADS, "--graceful-timeout", "2", "--access-logfile", "-",
         "--access-logformat", '%%(t)s "%%(m)s %%(U)s" %%(s)s %%(M)sms', "--no-control-socket",
     )  # fmt: skip
     yield Program("web", gunicorn, "web")

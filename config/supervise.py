@@ -62,6 +62,7 @@ class Desk:
         self.tell = tell
         self.process: subprocess.Popen[bytes] | None = None
         self.sign_ins = ""
+        self.ready = False
         self._seen: dict[str, int] = {}
         self._deaths: dict[str, deque[float]] = defaultdict(deque)
 
@@ -104,6 +105,7 @@ class Desk:
             for command in SETUP:
                 self._manage(command)
             self._start_processes()
+            self.ready = True
         except BaseException:
             self.stop()
             raise
@@ -215,9 +217,12 @@ class Desk:
         deadline = time.monotonic() + READY_SECONDS
         while not (self._site_answers() and self._all_run()):
             self.watch()
-            if time.monotonic() > deadline or any(info["statename"] == "FATAL" for info in self.info()):
+            if time.monotonic() > deadline or self._keeps_dying():
                 raise Failed(self._why_not_ready())
             time.sleep(0.2)
+
+    def _keeps_dying(self) -> bool:
+        return any(len(deaths) >= DEATHS for deaths in self._deaths.values())
 
     def _all_run(self) -> bool:
         return all(info["statename"] == "RUNNING" for info in self.info())
@@ -258,6 +263,8 @@ class Desk:
         deaths.append(now)
         while deaths and now - deaths[0] > WITHIN:
             deaths.popleft()
+        if not self.ready:
+            return
         if len(deaths) >= DEATHS:
             self.tell(
                 f"{name} died {len(deaths)} times within a minute and is being restarted. "
