@@ -94,6 +94,7 @@ class _Writer:
             "events": self.events,
             "cases": None if self.request.cases is None else sorted(self.request.cases),
             "filters": self.request.filters,
+            "projections": sorted(registry.projections()),
             "oldest_unsequenced": None if self.status.oldest is None else stamp(self.status.oldest),
             "files": {name: _digest(self.folder / name) for name in names},
         }

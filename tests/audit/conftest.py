@@ -1,0 +1,23 @@
+"""A world with a log; and the tests' own business rows in place of those of the desk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from audit import registry
+from tests.audit import world as world_
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record with no other app registered: what an outsider has who gets the audit tables alone."""
+    for name in ("_projections", "_texts", "_erasers", "_guards", "_names"):
+        monkeypatch.setattr(registry, name, {})
+
+
+@pytest.fixture
+def world(db: None, alone: None, tmp_path: Path) -> world_.World:
+    """A log of its own, in the test's transaction."""
+    return world_.World(tmp_path)
