@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.utils import timezone
@@ -344,3 +345,9 @@ def proposed_by_run(house: House, type_name: str = "mail.send", **more: Any) -> 
     with as_role("agent"):
         made = services.propose(proposal=proposal(type_name, **more), run=run)
     return run, made.id
+
+
+def timings(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
+    """The tests' timings with some of them changed."""
+    usual = {f.name: getattr(settings.TIMINGS, f.name) for f in fields(settings.TIMINGS)}
+    monkeypatch.setattr(settings, "TIMINGS", type(settings.TIMINGS)(**(usual | changed)))

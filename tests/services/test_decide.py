@@ -188,8 +188,7 @@ def test_a_harmless_approval_needs_no_words() -> None:
 def test_a_decision_before_looking_is_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
     house = build.house()
     item = build.pending(house, "files.delete")
-    slow = type(settings.TIMINGS)(**{**_fields(), "dwell_high": 8.0})
-    monkeypatch.setattr(settings, "TIMINGS", slow)
+    build.timings(monkeypatch, dwell_high=8.0)
     with build.refused(InvalidDecision, "Look first") as caught:
         build.decide(house, item, opened_at=timezone.now() - timedelta(seconds=7))
     assert 0 < float(str(caught.value.detail["wait"])) <= 1.1
@@ -199,7 +198,7 @@ def test_a_decision_before_looking_is_too_early(monkeypatch: pytest.MonkeyPatch)
 def test_after_a_decision_the_next_harmless_one_starts_its_own_look(monkeypatch: pytest.MonkeyPatch) -> None:
     house = build.house()
     first, second = build.pending(house), build.pending(house)
-    monkeypatch.setattr(settings, "TIMINGS", type(settings.TIMINGS)(**{**_fields(), "dwell_low": 30.0}))
+    build.timings(monkeypatch, dwell_low=30.0)
     build.decide(house, first)
     with build.refused(InvalidDecision, "Look first"):
         build.decide(house, second)
@@ -215,7 +214,7 @@ def test_without_the_pages_stamp_nothing_is_decided() -> None:
 def test_too_many_in_a_minute_must_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     house = build.house()
     caps = {"low": 2, "medium": 2, "high": 2, "critical": 2}
-    monkeypatch.setattr(settings, "TIMINGS", type(settings.TIMINGS)(**{**_fields(), "caps_per_minute": caps, "dwell_low": 0.0}))
+    build.timings(monkeypatch, caps_per_minute=caps, dwell_low=0.0)
     items = [build.pending(house) for _ in range(3)]
     other = build.pending(house, "call.place")
     for item in items[:2]:
@@ -309,8 +308,3 @@ def test_claims_are_free_again_after_a_vote_that_leaves_it_open() -> None:
     assert Item.objects.get(id=item.id).claimed_by is None
     assert Decision.objects.filter(action=item.action_id).count() == 1
 
-
-def _fields() -> dict[str, Any]:
-    from dataclasses import fields
-
-    return {f.name: getattr(settings.TIMINGS, f.name) for f in fields(settings.TIMINGS)}

@@ -1,0 +1,221 @@
+"""Batches: each item whole or not at all and told apart, one id, one undo, one number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from audit.models import Content, Event
+from reviews import services
+from reviews.errors import InvalidDecision
+from reviews.models import Authority, Decision, Item, QueueStamp
+from reviews.schemas import DecisionIn
+from reviews.services import BatchResult
+from reviews.states import Status, Verdict
+from tests import build
+from tests.build import APPROVE, REJECT
+from tests.logins import as_role
+
+pytestmark = pytest.mark.django_db
+
+Selected = tuple[Any, int, bytes]
+
+
+def select(items: Sequence[Item]) -> list[Selected]:
+    fresh = Item.objects.select_related("action").in_bulk([i.id for i in items])
+    return [(i.id, fresh[i.id].version, bytes(fresh[i.id].action.digest)) for i in items]
+
+
+def batch(
+    house: build.House, chosen: list[Selected], decision: DecisionIn = APPROVE, name: str = "ada", **more: Any
+) -> BatchResult:
+    with as_role("web"):
+        return services.batch_decide(
+            items=chosen, decision=decision, by=house.by(name), **({"opened_at": build.long_ago()} | more)
+        )
+
+
+def several(house: build.House, count: int, type_name: str = "mail.send", **more: Any) -> list[Item]:
+    actions = [build.proposed(house, type_name, **more) for _ in range(count)]
+    build.route()
+    return [build.item_of(action) for action in actions]
+
+
+def outcome(result: BatchResult) -> list[tuple[str, str]]:
+    return [(r.result, r.reason) for r in result.results]
+
+
+@pytest.mark.parametrize(("decision", "state"), [(APPROVE, Status.APPROVED), (REJECT, Status.REJECTED)])
+def test_what_is_alike_and_harmless_is_decided_under_one_id(decision: DecisionIn, state: Status) -> None:
+    house = build.house()
+    items = several(house, 3)
+    result = batch(house, select(items), decision)
+    assert outcome(result) == [("applied", "")] * 3
+    votes = Decision.objects.filter(batch=result.batch)
+    assert {(v.via, v.reviewer_id, v.verdict) for v in votes} == {("batch", house.ada.id, decision.verdict.value)}
+    assert {build.state_of(i.action_id).state for i in items} == {state}
+    assert not Item.objects.filter(closed_at=None).exists()
+    assert Event.objects.filter(batch_id=result.batch, name="decision.recorded").count() == 3
+    assert Content.objects.filter(event_id__in=votes.values("event_id"), field="rationale").count() == 3
+
+
+def test_what_goes_one_by_one_is_left_out_and_says_why() -> None:
+    house = build.house()
+    mail, grave = several(house, 2), build.pending(house, "files.delete")
+    result = batch(house, select([mail[0], grave, mail[1]]))
+    assert outcome(result) == [("applied", ""), ("blocked", "high risk goes one by one"), ("applied", "")]
+    build.state_of(grave.action_id, Status.PENDING)
+
+
+def test_a_stale_or_decided_item_is_a_conflict_and_the_rest_goes_through() -> None:
+    house = build.house()
+    stale, gone, good = several(house, 3)
+    chosen = select([stale, gone, good])
+    with as_role("web"):
+        services.comment(item=stale.id, text="look again", by=house.by("grace"))
+    build.decide(house, gone, REJECT, "grace")
+    result = batch(house, chosen)
+    assert [r.result for r in result.results] == ["conflict", "conflict", "applied"]
+    assert result.results[0].reason == "changed since you opened it"
+    assert result.results[1].reason.startswith("already rejected by Grace at ")
+    build.state_of(good.action_id, Status.APPROVED)
+    build.state_of(stale.action_id, Status.PENDING)
+
+
+def test_an_item_out_of_reach_is_as_if_it_were_not_there() -> None:
+    house = build.house()
+    items = several(house, 2)
+    result = batch(house, select(items), name="mallory")
+    assert {r.result for r in result.results} == {"blocked"}
+    assert {r.ref for r in result.results} == {0}
+    assert not Decision.objects.exists()
+
+
+def test_another_type_a_claim_a_question_and_a_hidden_character_are_left_out() -> None:
+    house = build.house()
+    first, claimed, asked = several(house, 3)
+    hidden = build.pending(house, payload={"to": "a\u200bb", "subject": "x"})
+    other = build.pending(house, "note.add")
+    with as_role("web"):
+        services.claim(item=claimed.id, by=house.by("grace"))
+    shown = build.seen(asked)
+    with as_role("web"):
+        services.ask(item=asked.id, seen=shown, text="Which one?", by=house.by("grace"))
+    result = batch(house, select([first, claimed, asked, hidden, other]))
+    assert outcome(result) == [
+        ("applied", ""),
+        ("blocked", "claimed by Grace"),
+        ("blocked", "a question is open"),
+        ("blocked", "hidden characters in to"),
+        ("blocked", "a batch is of one type, this is note.add"),
+    ]
+
+
+def test_ones_own_claim_is_no_obstacle() -> None:
+    house = build.house()
+    item = build.pending(house)
+    with as_role("web"):
+        services.claim(item=item.id, by=house.by())
+    assert batch(house, select([item])).applied == 1
+
+
+def test_whoever_may_not_decide_is_told_for_each_item() -> None:
+    house = build.house()
+    items = several(house, 2)
+    assert {r.reason for r in batch(house, select(items), name="noor").results} == {
+        "you own the agent that proposed this"
+    }
+    Authority.objects.filter(group=house.reviewers).update(action_type_id="note.add")
+    assert {r.reason for r in batch(house, select(items)).results} == {"your authority does not cover mail.send"}
+
+
+def test_the_same_item_twice_is_decided_once() -> None:
+    house = build.house()
+    item = build.pending(house)
+    batch(house, select([item]) * 2)
+    assert Decision.objects.count() == 1
+
+
+def test_more_than_the_limit_is_refused_as_a_whole() -> None:
+    house = build.house()
+    items = several(house, 2)
+    with build.refused(InvalidDecision, "at a time is the most"):
+        batch(house, select(items) * 51)
+
+
+def test_a_batch_without_a_look_or_a_reason_is_refused_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = build.house()
+    items = several(house, 2)
+    with build.refused(InvalidDecision, "stamp"):
+        batch(house, select(items), opened_at=None)
+    with build.refused(InvalidDecision, "a reason is needed"):
+        batch(house, select(items), DecisionIn(verdict=Verdict.REJECT))
+    with build.refused(InvalidDecision, "not done in batches"):
+        batch(house, select(items), DecisionIn(verdict=Verdict.ESCALATE))
+    from config.profiles import NORMAL
+
+    monkeypatch.setattr(settings, "TIMINGS", NORMAL)
+    with build.refused(InvalidDecision, "Look first"):
+        batch(house, select(items), opened_at=timezone.now() - timedelta(seconds=2))
+
+
+def test_one_undo_takes_the_whole_batch_back() -> None:
+    house = build.house()
+    items = several(house, 3)
+    result = batch(house, select(items))
+    with as_role("web"):
+        back = services.retract_batch(batch=result.batch, by=house.by())
+    assert {r.result for r in back} == {"applied"}
+    assert {build.state_of(i.action_id).state for i in items} == {Status.PENDING}
+    assert Item.objects.filter(waiting=True).count() == 3
+    assert batch(house, select(items), REJECT).applied == 3
+
+
+def test_an_undo_that_comes_late_says_so_for_each_item() -> None:
+    house = build.house()
+    items = several(house, 2)
+    result = batch(house, select(items))
+    build.wait_for_release(items[1].action_id)
+    with as_role("web"):
+        back = services.retract_batch(batch=result.batch, by=house.by())
+    assert {r.result for r in back} == {"conflict"}
+    assert {build.state_of(i.action_id).state for i in items} == {Status.APPROVED}
+
+
+def test_nobody_undoes_the_batch_of_another() -> None:
+    house = build.house()
+    items = several(house, 2)
+    result = batch(house, select(items))
+    with as_role("web"):
+        assert services.retract_batch(batch=result.batch, by=house.by("grace")) == []
+    assert {build.state_of(i.action_id).state for i in items} == {Status.APPROVED}
+
+
+def test_fifty_take_as_many_statements_as_one(
+    django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build.timings(monkeypatch, undo_low=30.0)
+    house = build.house()
+    for count in (1, 50):
+        chosen = select(several(house, count))
+        with as_role("web"), django_assert_num_queries(12):
+            result = services.batch_decide(
+                items=chosen, decision=APPROVE, by=house.by(), opened_at=build.long_ago()
+            )
+        assert result.applied == count
+        with as_role("web"), django_assert_num_queries(10):
+            services.retract_batch(batch=result.batch, by=house.by())
+
+
+def test_each_queue_is_stamped_once(django_capture_on_commit_callbacks: Any) -> None:
+    house = build.house()
+    chosen = select(several(house, 3))
+    before = QueueStamp.objects.get(queue="support").n
+    with django_capture_on_commit_callbacks(execute=True):
+        batch(house, chosen)
+    assert QueueStamp.objects.get(queue="support").n == before + 1
