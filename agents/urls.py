@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from agents import views_import
+
+app_name = "agents"
+urlpatterns = [
+    path("import/", views_import.choose, name="import"),
+    path("import/<str:token>/", views_import.tools, name="import-tools"),
+    path("import/<str:token>/start/", views_import.start, name="import-start"),
+    path("import/<str:token>/progress/", views_import.progress, name="import-progress"),
+]

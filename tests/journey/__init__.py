@@ -1,0 +1,1 @@
+"""The whole path on real conversations, with every real process; `make journey` runs it."""

@@ -1,0 +1,124 @@
+"""The three faults: an executor and an agent worker are killed, Redis is flushed, each while work is open."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis
+
+from tests.journey.record import Record, Work
+
+LOOK = 0.03  # seconds between two looks for the right moment
+
+
+@dataclass
+class Struck:
+    """What a fault hit. `open` says in words which work was open; empty means that it never struck."""
+
+    name: str
+    open: str = ""
+    detail: str = ""
+
+
+@dataclass
+class Fault(threading.Thread):
+    """Waits for the right moment of one fault (agents, redis, executors), and strikes once."""
+
+    kind: str
+    url: str  # of the database, as auditor
+    valkey: str  # of the user that may flush
+    pids: Callable[[], dict[str, int]]
+    stop: threading.Event
+    patience: float = 25.0
+
+    def __post_init__(self) -> None:
+        super().__init__(name=f"fault {self.kind}", daemon=True)
+        self.struck = Struck(self.kind)
+        self.broken: BaseException | None = None
+
+    __hash__ = threading.Thread.__hash__
+
+    def run(self) -> None:
+        fault = {"agents": self._agents, "redis": self._flush, "executors": self._executors}[self.kind]
+        record = Record(self.url)
+        try:
+            while not self.stop.is_set() and not self.struck.open:
+                fault(record, self.struck)
+                self.stop.wait(LOOK)
+        except BaseException as error:  # noqa: BLE001  told by the main thread
+            self.broken = error
+        finally:
+            record.close()
+
+    def _agents(self, record: Record, struck: Struck) -> None:
+        """Kills the agent worker while it holds a run."""
+        pid = self.pids().get("agents", 0)
+        held = [run for run, worker in record.running() if pid and group_of(worker) == pid]
+        if held:
+            os.killpg(pid, signal.SIGKILL)
+            struck.open, struck.detail = f"{len(held)} runs in its hands", f"process group {pid}"
+            self._until_new("agents", pid)
+
+    def _executors(self, record: Record, struck: Struck) -> None:
+        """Kills the executor in the middle of an effect; of one that must not be repeated, if one comes along."""
+        began = time.monotonic()
+        while not self.stop.is_set():
+            pid = self.pids().get("executors", 0)
+            deadline = time.monotonic() + 0.5
+            while time.monotonic() < deadline:
+                mine = [work for work in record.begun() if pid and group_of(work.worker) == pid]
+                chosen = [work for work in mine if work.mode == "once"]
+                if not chosen and time.monotonic() - began > self.patience:
+                    chosen = mine
+                if chosen and self._kill_at(record, pid, chosen[0], struck):
+                    return
+                time.sleep(LOOK)
+
+    def _kill_at(self, record: Record, pid: int, work: Work, struck: Struck) -> bool:
+        """Kills, and looks whether the effect was still under way: if it had just ended, it does not count."""
+        os.killpg(pid, signal.SIGKILL)
+        self._until_new("executors", pid)
+        if record.attempt_end(work) not in {None, "lost", "unclear"}:
+            return False
+        struck.open = f"a begun effect in its hands ({work.mode})"
+        struck.detail = f"process group {pid}, action {work.action}, attempt {work.fence}"
+        return True
+
+    def _flush(self, record: Record, struck: Struck) -> None:
+        """Empties Redis once effects have begun to happen and other work is open."""
+        unfinished = record.unfinished()
+        if not record.happened():
+            return
+        client = redis.Redis.from_url(self.valkey, socket_timeout=5)
+        try:
+            before = int(client.dbsize())  # type: ignore[arg-type]
+            if unfinished and before:
+                client.flushall()
+                struck.open, struck.detail = f"{unfinished} actions open", f"{before} keys gone"
+        finally:
+            client.close()
+
+    def _until_new(self, name: str, old: int) -> None:
+        """Until the supervisor has started another one in its place."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            now = self.pids().get(name, 0)
+            if now and now != old:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{name} was killed and nobody started it again")
+
+
+def group_of(worker: str) -> int:
+    """The process group of the process that a worker's name ends with, or 0 if it is gone."""
+    found = re.search(r":(\d+)$", worker)
+    try:
+        return os.getpgid(int(found.group(1))) if found else 0
+    except ProcessLookupError:
+        return 0

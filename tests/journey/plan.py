@@ -1,0 +1,116 @@
+"""Who does what to which call: one is edited, one asked about, one expires, one is undone, the rest follow the truth."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tests.journey.truth import Material
+
+SHORT_DEADLINE = 20  # seconds that the rarest type may wait
+
+
+class Row(NamedTuple):
+    """A line of the queue as a reviewer sees it."""
+
+    ref: str
+    action: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Special:
+    """The calls that get something else than a plain verdict; None where the material has no such call."""
+
+    expire: str | None
+    edit: str | None
+    ask: str | None
+    undo: str | None
+    correction: dict[str, Any] | None  # the payload that the edited call gets
+
+
+def choose(material: Material) -> Special:
+    """Picks the special calls: what expires has the short deadline, what is edited gets a right call's payload."""
+    calls = {f"{t.id}/{c.key}": c for t in material.conversations for c in t.calls}
+    common = [key for key in material.keys if calls[key].tool != material.rarest]
+    wrong = [key for key in common if not material.right(key)]
+    right = [key for key in common if material.right(key)]
+    rare = [key for key in material.keys if calls[key].tool == material.rarest]
+    expire = next((key for key in rare if not material.right(key)), rare[0] if len(rare) + len(common) > 1 else None)
+    sources = {calls[key].tool: key for key in right}
+    edit = next((key for key in wrong if calls[key].tool in sources), None)
+    ask = next(iter(right), None)
+    undo = next((key for key in wrong if key != edit), None)
+    correction = calls[sources[calls[edit].tool]].arguments if edit else None
+    return Special(expire, edit, ask, undo, correction)
+
+
+@dataclass
+class Done:
+    """What was really done to the special calls, for the account at the end."""
+
+    edited: str = ""
+    asked: str = ""
+    undone: str = ""
+    answered: str = ""
+    settled: dict[str, bool] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
+
+
+class Board:
+    """What the three reviewers agree on among themselves: who has which item. Safe for threads."""
+
+    def __init__(self, material: Material, special: Special, key_of: Callable[[str], str | None]) -> None:
+        self.material, self.special, self.key_of = material, special, key_of
+        self.done = Done()
+        self._lock = threading.Lock()
+        self._taken: dict[str, str] = {}
+        self._finished: set[str] = set()
+        self._declined: set[tuple[str, str]] = set()
+
+    def take(self, rows: list[Row], who: str) -> tuple[Row, str] | None:
+        """An item of these that nobody has and that this person may decide, with the name of its call."""
+        with self._lock:
+            for row in rows:
+                if row.action in self._taken or row.action in self._finished or (row.action, who) in self._declined:
+                    continue
+                key = self.key_of(row.action)
+                if key is None or (key == self.special.expire):
+                    continue
+                self._taken[row.action] = who
+                return row, key
+        return None
+
+    def give_back(self, row: Row) -> None:
+        """It will be there again: asked about, taken back, or refused for the moment."""
+        with self._lock:
+            self._taken.pop(row.action, None)
+
+    def decline(self, row: Row, who: str) -> None:
+        """Not for this person; somebody else takes it."""
+        with self._lock:
+            self._declined.add((row.action, who))
+            self._taken.pop(row.action, None)
+
+    def finish(self, row: Row) -> None:
+        with self._lock:
+            self._finished.add(row.action)
+            self._taken.pop(row.action, None)
+
+    def is_finished(self, action: str) -> bool:
+        with self._lock:
+            return action in self._finished
+
+    def deed(self, key: str) -> str:
+        """What is to be done with this call now."""
+        if key == self.special.edit and not self.done.edited:
+            return "edit"
+        if key == self.special.ask and not self.done.asked:
+            return "ask"
+        if key == self.special.undo and not self.done.undone:
+            return "undo"
+        if key == self.special.edit:
+            return "approve"
+        return "approve" if self.material.right(key) else "reject"
