@@ -24,12 +24,8 @@ def _in_thirty_days() -> Any:
 class LevelForm(ReasonForm):
     """A level and a threshold by hand, for the present version of one agent."""
 
-    principal = forms.ModelChoiceField(
-        Principal.objects.order_by("name"), label="Agent", to_field_name="name"
-    )
-    action_type = forms.ModelChoiceField(
-        ActionType.objects.order_by("name"), label="Action type", to_field_name="name"
-    )
+    principal = forms.ModelChoiceField(Principal.objects.order_by("name"), label="Agent", to_field_name="name")
+    action_type = forms.ModelChoiceField(ActionType.objects.order_by("name"), label="Action type", to_field_name="name")
     level = forms.ChoiceField(
         choices=[
             ("L0", "L0: everything is reviewed"),
@@ -50,7 +46,6 @@ class LevelForm(ReasonForm):
     expires = forms.DateTimeField(
         initial=_in_thirty_days, help_text="UTC; 90 days from now at most, then it is L0 again."
     )
-    field_order = ["principal", "action_type", "level", "threshold", "expires", "reason"]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -68,13 +63,10 @@ class StopForm(ReasonForm):
         choices=[("type", "one action type"), ("agent", "one agent"), ("all", "everything")],
         widget=forms.RadioSelect,
     )
-    action_type = forms.ModelChoiceField(
-        ActionType.objects.order_by("name"), required=False, to_field_name="name"
-    )
+    action_type = forms.ModelChoiceField(ActionType.objects.order_by("name"), required=False, to_field_name="name")
     principal = forms.ModelChoiceField(
         Principal.objects.order_by("name"), required=False, label="Agent", to_field_name="name"
     )
-    field_order = ["scope", "action_type", "principal", "reason"]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -91,20 +83,17 @@ class QueueForm(ReasonForm):
     """The words on a queue."""
 
     title = forms.CharField(max_length=120)
-    help_text = forms.CharField(
-        label="Help", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
-    )
-    field_order = ["name", "title", "help_text", "reason"]
+    help_text = forms.CharField(label="Help", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class NewQueueForm(QueueForm):
     name = forms.RegexField(NAME, help_text=NAME_HELP)
+    field_order = ("name",)
 
 
 class ReachForm(ReasonForm):
     group = forms.ModelChoiceField(Group.objects.order_by("name"))
     queue = forms.ModelChoiceField(Queue.objects.order_by("name"))
-    field_order = ["group", "queue", "reason"]
 
 
 class AuthorityForm(ReasonForm):
@@ -125,37 +114,34 @@ class AuthorityForm(ReasonForm):
         help_text="In minor units (cents) of the type's currency. Empty: no limit.",
     )
     valid_until = forms.DateTimeField(required=False, help_text="UTC. Empty: until taken back.")
-    field_order = ["group", "action_type", "max_risk", "max_amount", "valid_until", "reason"]
 
     def clean_max_risk(self) -> Risk:
         return Risk(self.cleaned_data["max_risk"])
 
 
 def _seconds(label: str) -> forms.IntegerField:
-    return forms.IntegerField(
-        label=label, required=False, min_value=1, help_text="Seconds. Empty: the usual."
-    )
+    return forms.IntegerField(label=label, required=False, min_value=1, help_text="Seconds. Empty: the usual.")
 
 
 class ActionTypeForm(ReasonForm):
     """The rules of a type that people may change."""
 
     label = forms.CharField(max_length=120)
-    risk = forms.ChoiceField(
-        choices=lambda: word_choices(Risk), help_text="May only be raised above the code's."
-    )
+    risk = forms.ChoiceField(choices=lambda: word_choices(Risk), help_text="May only be raised above the code's.")
     reversibility = forms.ChoiceField(
         choices=lambda: word_choices(Reversibility), help_text="May only be made stricter."
     )
     queue = forms.ModelChoiceField(Queue.objects.order_by("name"))
     currency = forms.RegexField(r"^([A-Z]{3})?$", required=False, help_text="Where the payload names none.")
-    self_edit = forms.NullBooleanField(
+    self_edit = forms.TypedChoiceField(
         label="Editor may approve alone",
-        help_text="Unknown: yes at low and medium risk unless irreversible.",
+        required=False,
+        choices=[("", "by risk"), ("True", "yes"), ("False", "no")],
+        coerce=lambda value: value == "True",
+        empty_value=None,
+        help_text="By risk: yes at low and medium risk unless irreversible.",
     )
-    reversal_needed = forms.IntegerField(
-        label="Approvals for a reversal", min_value=1, max_value=2
-    )
+    reversal_needed = forms.IntegerField(label="Approvals for a reversal", min_value=1, max_value=2)
     undo_window = _seconds("Undo window")
     decide_within = _seconds("Decide within")
     valid_for = _seconds("Approval valid for")
@@ -168,9 +154,7 @@ class ActionTypeForm(ReasonForm):
     def clean_presets(self) -> dict[str, list[dict[str, str]]]:
         presets = self.cleaned_data["presets"] or {}
         if not isinstance(presets, dict) or not all(_is_preset(k, v) for k, v in presets.items()):
-            raise forms.ValidationError(
-                "An object from verdict to at most 9 entries with a code and a text."
-            )
+            raise forms.ValidationError("An object from verdict to at most 9 entries with a code and a text.")
         return presets
 
 
@@ -194,14 +178,10 @@ class NewActionTypeForm(ReasonForm):
 
     name = forms.RegexField(NAME, help_text=NAME_HELP)
     label = forms.CharField(max_length=120)
-    template = forms.CharField(
-        max_length=300, help_text="The ask in words: Refund {amount} to {customer}"
-    )
+    template = forms.CharField(max_length=300, help_text="The ask in words: Refund {amount} to {customer}")
     schema = forms.JSONField(help_text="JSON Schema of the payload.")
     risk = forms.ChoiceField(choices=lambda: word_choices(Risk), initial=Risk.HIGH)
-    reversibility = forms.ChoiceField(
-        choices=lambda: word_choices(Reversibility), initial=Reversibility.IRREVERSIBLE
-    )
+    reversibility = forms.ChoiceField(choices=lambda: word_choices(Reversibility), initial=Reversibility.IRREVERSIBLE)
     effect_mode = forms.ChoiceField(
         choices=[
             (EffectMode.ONCE, "once: neither repeated nor asked about"),
@@ -226,9 +206,7 @@ class PrincipalForm(ReasonForm):
         User.objects.filter(is_active=True).order_by("username"),
         help_text="Answers for it, and never approves what it proposes.",
     )
-    plan_first = forms.BooleanField(
-        required=False, help_text="Its runs propose nothing before an approved plan."
-    )
+    plan_first = forms.BooleanField(required=False, help_text="Its runs propose nothing before an approved plan.")
     types = forms.ModelMultipleChoiceField(
         ActionType.objects.order_by("name"),
         required=False,
@@ -236,11 +214,8 @@ class PrincipalForm(ReasonForm):
         to_field_name="name",
         help_text="None chosen: every type.",
     )
-    per_run = forms.IntegerField(
-        required=False, min_value=1, label="Actions per run", help_text="Empty: no limit."
-    )
+    per_run = forms.IntegerField(required=False, min_value=1, label="Actions per run", help_text="Empty: no limit.")
     active = forms.BooleanField(required=False, help_text="Inactive agents propose nothing.")
-    field_order = ["label", "owner", "plan_first", "types", "per_run", "active", "reason"]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -259,7 +234,6 @@ class GroupForm(ReasonForm):
         required=False,
         widget=forms.SelectMultiple(attrs={"size": 16}),
     )
-    field_order = ["name", "permissions", "reason"]
 
 
 class UserForm(ReasonForm):
@@ -279,7 +253,3 @@ class UserForm(ReasonForm):
         help_text="Empty: unchanged.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
-    field_order = [
-        "username", "first_name", "last_name", "email", "groups", "is_active", "is_staff",
-        "is_superuser", "password", "reason",
-    ]  # fmt: skip

@@ -46,13 +46,17 @@ class ReasonField(forms.CharField):
 
 
 class ReasonForm(forms.Form):
+    """Ends with the reason, whatever else it asks for."""
+
     reason = ReasonField()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["reason"] = self.fields.pop("reason")
 
 
 def _money(label: str, hint: str) -> forms.DecimalField:
-    return forms.DecimalField(
-        label=label, help_text=hint, required=False, min_value=0, max_digits=15, decimal_places=3
-    )
+    return forms.DecimalField(label=label, help_text=hint, required=False, min_value=0, max_digits=15, decimal_places=3)
 
 
 class TypePolicyForm(forms.Form):
@@ -88,9 +92,7 @@ class TypePolicyForm(forms.Form):
         help_text="While this holds a reason, policy rejects every proposal of this type.",
     )
     approve_low = forms.IntegerField(label="Batch approval, low risk", min_value=1, max_value=1000)
-    approve_medium = forms.IntegerField(
-        label="Batch approval, medium risk", min_value=1, max_value=1000
-    )
+    approve_medium = forms.IntegerField(label="Batch approval, medium risk", min_value=1, max_value=1000)
     reject = forms.IntegerField(label="Batch rejection", min_value=1, max_value=1000)
 
     def clean(self) -> dict[str, Any]:
@@ -106,9 +108,7 @@ class OverrideForm(forms.Form):
 
     risk = forms.ChoiceField(choices=lambda: [_UNSET, *word_choices(Risk)])
     reversibility = forms.ChoiceField(choices=lambda: [_UNSET, *word_choices(Reversibility)])
-    outcome = forms.ChoiceField(
-        choices=lambda: [_UNSET, *((o.value, o.value.replace("_", " ")) for o in Outcome)]
-    )
+    outcome = forms.ChoiceField(choices=lambda: [_UNSET, *((o.value, o.value.replace("_", " ")) for o in Outcome)])
     expires = forms.DateTimeField(
         help_text="UTC; 90 days from now at most.",
         widget=forms.DateTimeInput(attrs={"placeholder": "2026-12-31 18:00"}),
@@ -138,9 +138,7 @@ def initial(policy: TypePolicy, currency: str) -> dict[str, Any]:
 
 
 def initial_overrides(policy: TypePolicy) -> list[dict[str, Any]]:
-    return [
-        {**o.model_dump(mode="json"), "expires": o.expires} for o in policy.overrides
-    ]
+    return [{**o.model_dump(mode="json"), "expires": o.expires} for o in policy.overrides]
 
 
 def to_plain(
@@ -165,9 +163,7 @@ def to_plain(
     return plain
 
 
-def _override(
-    data: Mapping[str, Any], signed: Mapping[tuple[str, ...], str], lead: str
-) -> dict[str, Any]:
+def _override(data: Mapping[str, Any], signed: Mapping[tuple[str, ...], str], lead: str) -> dict[str, Any]:
     expires = data["expires"].astimezone(UTC).isoformat().replace("+00:00", "Z")
     plain = {**{name: data[name] for name in _SIGNED[:-1]}, "expires": expires}
     return {**plain, "lead": signed.get(_unsigned(plain), lead)}

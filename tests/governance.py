@@ -1,4 +1,4 @@
-"""The office that makes the rules, for tests of the rules: people with and without rights, a queue, a type, an agent."""
+"""The office that makes the rules: people with and without rights, a queue, types and an agent."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def build() -> Office:
 
 
 def _user(username: str, first: str, last: str, **rights: Any) -> User:
-    return User.objects.create_user(
-        username, first_name=first, last_name=last, is_staff=True, **rights
-    )
+    return User.objects.create_user(username, first_name=first, last_name=last, is_staff=True, **rights)
 
 
 def _type(name: str, queue: Queue, risk: str, reversibility: str, **fields: Any) -> ActionType:

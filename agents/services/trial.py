@@ -16,7 +16,7 @@ from reviews import registry
 from reviews.errors import InvalidPayload
 from reviews.models import ActionType, Principal, Queue
 from reviews.policy import Routing
-from reviews.queries.policy import Current, current_policy, would_route
+from reviews.queries.policy import Current, Standing, current_policy, standing_of, would_route
 from reviews.registry import DeskType
 
 MOST_EXAMPLES = 3
@@ -61,6 +61,7 @@ class Trial:
     policy_version: int
     tallies: dict[str, Tally] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
+    standings: dict[str, Standing] = field(default_factory=dict)  # by type, read once
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -83,8 +84,15 @@ def dry_run(*, data: bytes, name: str, type_name: str = "", prefix: str = "", no
 
 def _route(trial: Trial, call: Call, proposer: Principal | None, policy: Current, now: datetime) -> None:
     tally = trial.tallies.setdefault(call.kind.name, Tally(call.kind.name, not call.kind._state.adding))
+    if call.kind.name not in trial.standings:
+        trial.standings[call.kind.name] = standing_of(call.kind, proposer)
     routing = would_route(
-        action_type=call.kind, payload=call.payload, confidence=call.confidence, now=now, principal=proposer, policy=policy
+        action_type=call.kind,
+        payload=call.payload,
+        confidence=call.confidence,
+        now=now,
+        policy=policy,
+        standing=trial.standings[call.kind.name],
     )
     tally.add(call, routing)
 

@@ -74,8 +74,8 @@ class ReachAdmin(_Revocable):
     def add(self, by: By, data: Mapping[str, Any]) -> object:
         return grant_reach(**data, by=by)
 
-    def change(self, by: By, row: Any, data: Mapping[str, Any]) -> object:
-        return revoke_reach(reach=row, reason=data["reason"], by=by)
+    def change(self, by: By, row: Any, data: Mapping[str, Any]) -> None:
+        revoke_reach(reach=row, reason=data["reason"], by=by)
 
 
 @admin.register(Authority)
@@ -91,8 +91,8 @@ class AuthorityAdmin(_Revocable):
     def add(self, by: By, data: Mapping[str, Any]) -> object:
         return grant_authority(**data, by=by)
 
-    def change(self, by: By, row: Any, data: Mapping[str, Any]) -> object:
-        return revoke_authority(authority=row, reason=data["reason"], by=by)
+    def change(self, by: By, row: Any, data: Mapping[str, Any]) -> None:
+        revoke_authority(authority=row, reason=data["reason"], by=by)
 
 
 class _Administrators(Verbs):
@@ -124,9 +124,7 @@ class UserAdmin(_Administrators):
     def change(self, by: By, row: Any, data: Mapping[str, Any]) -> object:
         apart = ("groups", "password", "reason")
         fields = {k: v for k, v in data.items() if k not in apart}
-        return save_user(
-            user=row, fields=fields, **{name: data[name] for name in apart}, by=by
-        )
+        return save_user(user=row, fields=fields, **{name: data[name] for name in apart}, by=by)
 
 
 admin.site.unregister(Group)

@@ -9,7 +9,6 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.forms.formsets import BaseFormSet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -60,9 +59,7 @@ class PolicyVersionAdmin(ReadOnly):
         ]
         return own + super().get_urls()
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         current = current_policy()
         context = {
             "title": "Policy versions",
@@ -99,16 +96,12 @@ class PolicyVersionAdmin(ReadOnly):
         by = by_of(request)
         if request.method == "POST" and attempt(
             form,
-            lambda data: publish_policy(
-                document=document, based_on=based_on, reason=data["reason"], by=by
-            ),
+            lambda data: publish_policy(document=document, based_on=based_on, reason=data["reason"], by=by),
         ):
             messages.success(request, f"Policy {based_on + 1} is in force.")
             return HttpResponseRedirect(self.url("changelist"))
         context = _draft_context(current, document, based_on, form)
-        return self._page(
-            request, "draft.html", "Draft of the next policy", context, _status(form)
-        )
+        return self._page(request, "draft.html", "Draft of the next policy", context, _status(form))
 
     def type_view(self, request: HttpRequest, name: str) -> HttpResponse:
         _demand(request)
@@ -118,9 +111,7 @@ class PolicyVersionAdmin(ReadOnly):
         document, _ = _begun(draft_of(request.user), current_policy())
         policy = document.of(name)
         form = TypePolicyForm(request.POST or None, initial=initial(policy, kind.currency))
-        overrides = OverrideFormSet(
-            request.POST or None, initial=initial_overrides(policy), prefix="overrides"
-        )
+        overrides = OverrideFormSet(request.POST or None, initial=initial_overrides(policy), prefix="overrides")
         if request.method == "POST" and _keep(request, document, name, form, overrides):
             messages.success(request, f"Draft of {name} kept. Nothing is in force yet.")
             return HttpResponseRedirect("../")
@@ -142,7 +133,7 @@ class PolicyVersionAdmin(ReadOnly):
         by = by_of(request)
         if attempt(form, lambda data: restore_policy(**data, by=by)):
             messages.success(request, "The previous policy is in force again, as a new version.")
-        for error in form.non_field_errors() or _flat(form):
+        for error in _flat(form):
             messages.error(request, error)
         return HttpResponseRedirect(self.url("changelist"))
 
@@ -175,7 +166,12 @@ def _restore_form(current: Current) -> RestoreForm:
 
 
 def _flat(form: forms.Form) -> list[str]:
-    return [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
+    """A form's errors as lines; those of a field say which."""
+    return [
+        str(error) if name == "__all__" else f"{name}: {error}"
+        for name, errors in form.errors.items()
+        for error in errors
+    ]
 
 
 def _status(form: forms.Form) -> int:
@@ -198,9 +194,7 @@ def _begun(draft: PolicyDraft | None, current: Current) -> tuple[PolicyDocument,
     return parse(draft.document), draft.based_on
 
 
-def _draft_context(
-    current: Current, document: PolicyDocument, based_on: int, form: forms.Form
-) -> dict[str, Any]:
+def _draft_context(current: Current, document: PolicyDocument, based_on: int, form: forms.Form) -> dict[str, Any]:
     diff = _rows(current.document, document)
     effect = preview(document) if diff else None
     return {
@@ -223,10 +217,7 @@ def _summary(kind: ActionType, document: PolicyDocument) -> dict[str, Any]:
 
 def _rows(before: PolicyDocument, after: PolicyDocument) -> list[tuple[str, str, str]]:
     """What differs, for a table: path, before, after."""
-    return [
-        (path, in_words(path, old), in_words(path, new))
-        for path, (old, new) in changes(before, after).items()
-    ]
+    return [(path, in_words(path, old), in_words(path, new)) for path, (old, new) in changes(before, after).items()]
 
 
 def in_words(path: str, value: Any) -> str:
@@ -247,10 +238,7 @@ def in_words(path: str, value: Any) -> str:
 
 def _override_in_words(entry: Mapping[str, str]) -> str:
     outcome = entry["outcome"].replace("_", " ")
-    return (
-        f"{entry['risk']}/{entry['reversibility']}: {outcome} until {entry['expires'][:10]}"
-        f" ({entry['reason']})"
-    )
+    return f"{entry['risk']}/{entry['reversibility']}: {outcome} until {entry['expires'][:10]} ({entry['reason']})"
 
 
 def _keep(
@@ -265,9 +253,7 @@ def _keep(
         return False
     by = by_of(request)
     wanted = [cast("Mapping[str, Any]", f.cleaned_data) for f in _kept(overrides)]
-    plain = to_plain(
-        form.cleaned_data, list(wanted), before=document.of(name), lead=by.user.pseudonym
-    )
+    plain = to_plain(form.cleaned_data, list(wanted), before=document.of(name), lead=by.user.pseudonym)
     types = {**document.plain().get("types", {}), name: plain}
     try:
         save_draft(document={"types": types}, by=by)
@@ -282,8 +268,4 @@ def _keep(
 
 def _kept(overrides: BaseFormSet[OverrideForm]) -> list[OverrideForm]:
     """The rows that are filled in and not ticked for removal."""
-    return [
-        form
-        for form in overrides.forms
-        if form.cleaned_data.get("risk") and not form.cleaned_data.get("DELETE")
-    ]
+    return [form for form in overrides.forms if form.cleaned_data.get("risk") and not form.cleaned_data.get("DELETE")]

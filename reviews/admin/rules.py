@@ -55,9 +55,7 @@ class LevelAdmin(Verbs):
 
     @admin.display(description="standing")
     def standing(self, row: Level) -> str:
-        newest = standing_level(
-            principal=row.principal_id, version=row.version, type_name=row.action_type_id
-        )
+        newest = standing_level(principal=row.principal_id, version=row.version, type_name=row.action_type_id)
         if newest is not None and newest.pk != row.pk:
             return "replaced"
         if row.version != row.principal.version:

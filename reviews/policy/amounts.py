@@ -16,9 +16,7 @@ def value_at(payload: object, path: str) -> object:
     return found
 
 
-def amount_of(
-    payload: Any, *, amount_path: str, currency_path: str = "", currency: str = ""
-) -> tuple[int | None, str]:
+def amount_of(payload: Any, *, amount_path: str, currency_path: str = "", currency: str = "") -> tuple[int | None, str]:
     """Amount in minor units and its currency; (None, ...) where it is no whole number.
 
     The payload's own currency wins over the type's.

@@ -69,9 +69,7 @@ def standing_level(*, principal: UUID | None, version: str, type_name: str) -> L
     the expiry.
     """
     return (
-        Level.objects.filter(principal=principal, version=version, action_type=type_name)
-        .order_by("-at", "-id")
-        .first()
+        Level.objects.filter(principal=principal, version=version, action_type=type_name).order_by("-at", "-id").first()
     )
 
 
@@ -120,6 +118,23 @@ def _grant(row: Authority) -> Grant:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an agent stands with one type now: its level, and what stops it."""
+
+    level: Level | None
+    stopped: str
+
+
+def standing_of(action_type: ActionType, principal: Principal | None) -> Standing:
+    """The standing of an agent's present version; of nobody, level 0."""
+    name = action_type.name
+    if principal is None:
+        return Standing(None, stop_note(type_name=name, principal=None))
+    level = standing_level(principal=principal.id, version=principal.version, type_name=name)
+    return Standing(level, stop_note(type_name=name, principal=principal.id))
+
+
 def would_route(
     *,
     action_type: ActionType,
@@ -128,15 +143,16 @@ def would_route(
     now: datetime,
     principal: Principal | None = None,
     policy: Current | None = None,
+    standing: Standing | None = None,
 ) -> Routing:
-    """What policy would do with a proposal that nobody made. Writes nothing."""
+    """What policy would do with a proposal that nobody made. Writes nothing.
+
+    With `policy` and `standing` given it reads nothing either: for many
+    proposals of one agent and type.
+    """
     policy = policy or current_policy()
+    standing = standing or standing_of(action_type, principal)
     amount, currency = registry.amount(action_type, payload)
-    row = None
-    if principal is not None:
-        row = standing_level(
-            principal=principal.id, version=principal.version, type_name=action_type.name
-        )
     facts = Facts(
         risk=Risk(action_type.risk),
         reversibility=Reversibility(action_type.reversibility),
@@ -147,11 +163,9 @@ def would_route(
         amount_required=bool(action_type.amount_path),
         rules=policy.document.of(action_type.name).rules(),
         is_release=action_type.release,
-        stopped=stop_note(
-            type_name=action_type.name, principal=principal.id if principal else None
-        ),
+        stopped=standing.stopped,
         policy_version=policy.number,
-        **level_facts(row),
+        **level_facts(standing.level),
     )
     return route(facts)
 
@@ -297,13 +311,9 @@ def _examples(changed: Sequence[tuple[Action, Routing, Routing]]) -> tuple[Moved
     ranked = sorted(changed, key=lambda c: c[2].outcome.rank - c[1].outcome.rank)[:EXAMPLES]
     ids = [action.id for action, _, _ in ranked]
     titles = dict(
-        SearchText.objects.filter(action__in=ids)
-        .order_by("action_id", "revision")
-        .values_list("action_id", "title")
+        SearchText.objects.filter(action__in=ids).order_by("action_id", "revision").values_list("action_id", "title")
     )
-    refs = dict(
-        DeskItem.objects.filter(action__in=ids).order_by("ref").values_list("action_id", "ref")
-    )
+    refs = dict(DeskItem.objects.filter(action__in=ids).order_by("ref").values_list("action_id", "ref"))
     return tuple(
         Moved(
             action.id,

@@ -40,9 +40,7 @@ def set_level(
     with desk_errors(), transaction.atomic():
         chain = load_chain(f"principal:{principal.id}")
         _check_expiry(expires, chain.at)
-        before = standing_level(
-            principal=principal.id, version=principal.version, type_name=action_type.name
-        )
+        before = standing_level(principal=principal.id, version=principal.version, type_name=action_type.name)
         entry = prepare(
             name=events.EventName.LEVEL_SET,
             data=_event(principal, action_type, before, level, threshold, expires),

@@ -24,9 +24,7 @@ from reviews.services.rights import demand, demand_reason
 from reviews.states import Risk
 
 
-def _role_entry(
-    name: EventName, *, subject: str, role: str, reason: str, by: By, **data: Any
-) -> Entry:
+def _role_entry(name: EventName, *, subject: str, role: str, reason: str, by: By, **data: Any) -> Entry:
     """An event about what a group or a person may do; its case is that group or person."""
     return prepare(
         name=name,
@@ -54,17 +52,13 @@ def save_queue(*, name: str, title: str, help_text: str, reason: str, by: By) ->
         demand(by, "change_queue" if before else "add_queue")
         entry = prepare(
             name=EventName.QUEUE_CHANGED,
-            data=events.Changed(
-                name=name, before={"exists": before is not None}, after={"exists": True}
-            ),
+            data=events.Changed(name=name, before={"exists": before is not None}, after={"exists": True}),
             chain=load_chain(f"queue:{name}"),
             actor=actor(by, "lead"),
             content={"reason": reason, "title": title, "help": help_text},
             request=by.request,
         )
-        queue, _ = Queue.objects.update_or_create(
-            name=name, defaults={"title": title, "help": help_text}
-        )
+        queue, _ = Queue.objects.update_or_create(name=name, defaults={"title": title, "help": help_text})
         record([entry])
     return queue
 
@@ -181,9 +175,7 @@ def _refuse_own_group(group: Group, by: By) -> None:
         raise NotPermitted("you are in this group; somebody else widens its authority")
 
 
-def save_group(
-    *, group: Group | None, name: str, permissions: Iterable[Permission], reason: str, by: By
-) -> Group:
+def save_group(*, group: Group | None, name: str, permissions: Iterable[Permission], reason: str, by: By) -> Group:
     """Make or change a group and the rights of its members. Administrators only."""
     _demand_administrator(by)
     reason = demand_reason(reason)
@@ -270,7 +262,7 @@ def _set_password(user: User, password: str) -> None:
     if password:
         validate_password(password, user)
         user.set_password(password)
-    elif user.pk is None:
+    elif user._state.adding:
         user.set_unusable_password()
 
 

@@ -22,9 +22,7 @@ CASE = "policy:desk"
 _Diff = Mapping[str, tuple[Any, Any]]
 
 
-def publish_policy(
-    *, document: PolicyDocument, based_on: int, reason: str, by: By
-) -> PolicyVersion:
+def publish_policy(*, document: PolicyDocument, based_on: int, reason: str, by: By) -> PolicyVersion:
     """Put `document` in force as a new version.
 
     `based_on` is the version its author saw: if another was published
@@ -52,9 +50,7 @@ def restore_policy(*, based_on: int, reason: str, by: By) -> PolicyVersion:
         return _publish(previous.document, based_on, reason, by, restores=previous.number)
 
 
-def _publish(
-    document: PolicyDocument, based_on: int, reason: str, by: By, restores: int | None
-) -> PolicyVersion:
+def _publish(document: PolicyDocument, based_on: int, reason: str, by: By, restores: int | None) -> PolicyVersion:
     chain = load_chain(CASE)  # one publisher at a time
     current = current_policy()
     _refuse_stale(current, based_on)
@@ -94,9 +90,7 @@ def _digest(document: PolicyDocument) -> bytes:
     return hashlib.sha256(document.canonical()).digest()
 
 
-def _event(
-    current: Current, document: PolicyDocument, diff: _Diff, restores: int | None
-) -> events.PolicyPublished:
+def _event(current: Current, document: PolicyDocument, diff: _Diff, restores: int | None) -> events.PolicyPublished:
     return events.PolicyPublished(
         version=current.number + 1,
         previous=current.number,
@@ -122,9 +116,7 @@ def _unworded(path: str, value: Any) -> Any:
 def _refuse_stale(current: Current, based_on: int) -> None:
     if current.number != based_on:
         who = current.row.by if current.row else None
-        raise StaleRevision(
-            f"policy {current.number} was published by {who} meanwhile; look at it first"
-        )
+        raise StaleRevision(f"policy {current.number} was published by {who} meanwhile; look at it first")
 
 
 def _refuse_empty(before: PolicyDocument, after: PolicyDocument) -> _Diff:

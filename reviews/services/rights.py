@@ -48,9 +48,7 @@ def demand_reason(reason: str) -> str:
     """The reason without its margins. InvalidDecision where it says too little or too much."""
     reason = reason.strip()
     if not REASON_SHORTEST <= len(reason) <= REASON_LONGEST:
-        raise InvalidDecision(
-            f"a reason of {REASON_SHORTEST} to {REASON_LONGEST} characters is needed"
-        )
+        raise InvalidDecision(f"a reason of {REASON_SHORTEST} to {REASON_LONGEST} characters is needed")
     return reason
 
 

@@ -72,13 +72,9 @@ def _case(scope: StopScope, target: str) -> str:
     return f"stop:{scope}:{target}" if target else f"stop:{scope}"
 
 
-def _refuse_second(
-    scope: StopScope, action_type: ActionType | None, principal: Principal | None
-) -> None:
+def _refuse_second(scope: StopScope, action_type: ActionType | None, principal: Principal | None) -> None:
     standing = (
-        Stop.objects.filter(
-            scope=scope, action_type=action_type, principal=principal, lifted_at=None
-        )
+        Stop.objects.filter(scope=scope, action_type=action_type, principal=principal, lifted_at=None)
         .select_related("by")
         .first()
     )

@@ -32,9 +32,7 @@ PRINCIPAL_FIELDS = frozenset({"label", "owner", "plan_first", "frame", "active"}
 _WORDS = frozenset({"label", "presets"})  # typed by people: committed, not written into the leaf
 
 
-def change_type(
-    *, action_type: ActionType, fields: Mapping[str, Any], reason: str, by: By
-) -> ActionType:
+def change_type(*, action_type: ActionType, fields: Mapping[str, Any], reason: str, by: By) -> ActionType:
     """Change a type's rules. Risk and reversibility only upwards from the code's floor.
 
     Actions already proposed keep what they were born with. Raises
@@ -120,9 +118,7 @@ def _refuse_bad_schema(schema: Any) -> None:
         raise InvalidPayload("not a JSON Schema", [error]) from exc
 
 
-def change_principal(
-    *, principal: Principal, fields: Mapping[str, Any], reason: str, by: By
-) -> Principal:
+def change_principal(*, principal: Principal, fields: Mapping[str, Any], reason: str, by: By) -> Principal:
     """Change who owns an agent, what it may propose, whether it works at all."""
     demand(by, "change_principal")
     reason = demand_reason(reason)
@@ -154,9 +150,7 @@ def _record(
     """Save the changed columns and write the event that tells before and after."""
     entry = prepare(
         name=name,
-        data=events.Changed(
-            name=subject, version=version, before=before, after=_values(row, changed)
-        ),
+        data=events.Changed(name=subject, version=version, before=before, after=_values(row, changed)),
         chain=load_chain(case),
         actor=actor(by, "lead"),
         content={"reason": reason},
@@ -166,9 +160,7 @@ def _record(
     record([entry])
 
 
-def _changed(
-    row: ActionType | Principal, fields: Mapping[str, Any], allowed: frozenset[str]
-) -> dict[str, Any]:
+def _changed(row: ActionType | Principal, fields: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
     strangers = sorted(fields.keys() - allowed)
     if strangers:
         raise InvalidDecision(f"{', '.join(strangers)}: set by the code, not here")
@@ -196,9 +188,7 @@ def _refuse_below_floor(row: ActionType) -> None:
     if Risk(row.risk).rank < Risk(row.risk_floor).rank:
         raise InvalidDecision(f"the code declares {row.risk_floor} risk; it may only be raised")
     if Reversibility(row.reversibility).rank < Reversibility(row.reversibility_floor).rank:
-        raise InvalidDecision(
-            f"the code declares it {row.reversibility_floor}; it may only be made stricter"
-        )
+        raise InvalidDecision(f"the code declares it {row.reversibility_floor}; it may only be made stricter")
 
 
 def _refuse_short_undo(row: ActionType) -> None:

@@ -39,9 +39,7 @@ def given(office: Office, **changed: Any) -> Level:
 
 
 def outcome_now(office: Office, confidence: float | None, *, at: Any = None) -> Outcome:
-    row = standing_level(
-        principal=office.agent.id, version=office.agent.version, type_name="mail.archive"
-    )
+    row = standing_level(principal=office.agent.id, version=office.agent.version, type_name="mail.archive")
     facts = Facts(
         risk=Risk.LOW,
         reversibility=Reversibility.REVERSIBLE,
@@ -107,9 +105,7 @@ def test_new_version_of_the_agent_is_back_at_level_0(office: Office) -> None:
         ({"expires": timedelta(seconds=-1)}, "must lie in the future"),
     ],
 )
-def test_level_that_lacks_something_is_refused(
-    office: Office, changed: dict[str, Any], message: str
-) -> None:
+def test_level_that_lacks_something_is_refused(office: Office, changed: dict[str, Any], message: str) -> None:
     if "expires" in changed:
         changed = {"expires": timezone.now() + changed["expires"]}
     with pytest.raises(InvalidDecision, match=message):

@@ -129,9 +129,7 @@ def test_reviewer_changes_neither_queues_nor_reach_nor_authority(office: Office)
     for verb in (
         lambda: save_queue(name="mine", **words),
         lambda: save_queue(name="refunds", **words),
-        lambda: grant_reach(
-            group=office.reviewers, queue=office.queue, reason=REASON, by=office.reviewer
-        ),
+        lambda: grant_reach(group=office.reviewers, queue=office.queue, reason=REASON, by=office.reviewer),
         lambda: revoke_reach(reach=reach, reason=REASON, by=office.reviewer),
         lambda: authority(office, by=office.reviewer),
         lambda: revoke_authority(authority=row, reason=REASON, by=office.reviewer),
@@ -207,12 +205,8 @@ def test_administrator_does_not_lock_themselves_out(office: Office) -> None:
 def test_group_is_given_rights_with_before_and_after(office: Office) -> None:
     right = Permission.objects.get(codename="add_stop", content_type__app_label="reviews")
     with office.as_web():
-        group = save_group(
-            group=None, name="night leads", permissions=[right], reason=REASON, by=office.administrator
-        )
-        save_group(
-            group=group, name="night leads", permissions=[], reason=REASON, by=office.administrator
-        )
+        group = save_group(group=None, name="night leads", permissions=[right], reason=REASON, by=office.administrator)
+        save_group(group=group, name="night leads", permissions=[], reason=REASON, by=office.administrator)
     assert not Group.objects.get(pk=group.pk).permissions.exists()
     data = last_leaf()["data"]
     assert (data["before"], data["after"]) == ({"rights": ["add_stop"]}, {"rights": []})

@@ -27,9 +27,7 @@ def document(**policy: Any) -> PolicyDocument:
 
 def published(office: Office, number: int = 1, **policy: Any) -> PolicyVersion:
     with office.as_web():
-        return publish_policy(
-            document=document(**policy), based_on=number - 1, reason=REASON, by=office.lead
-        )
+        return publish_policy(document=document(**policy), based_on=number - 1, reason=REASON, by=office.lead)
 
 
 def test_shipped_default_is_in_force_until_something_is_published() -> None:
@@ -73,9 +71,7 @@ def test_event_holds_before_and_after_but_no_typed_word(office: Office) -> None:
 def test_draft_begun_on_an_older_version_is_refused_and_the_publisher_named(office: Office) -> None:
     published(office, minimum="review")
     with office.as_web(), pytest.raises(StaleRevision, match="policy 1 was published by Lin Lead"):
-        publish_policy(
-            document=document(low_mark=100), based_on=0, reason=REASON, by=office.other_lead
-        )
+        publish_policy(document=document(low_mark=100), based_on=0, reason=REASON, by=office.other_lead)
     assert PolicyVersion.objects.count() == 1
     assert Event.objects.count() == 1
 
@@ -91,9 +87,7 @@ def test_no_policy_without_a_proper_reason(office: Office, reason: str) -> None:
 def test_reviewer_may_neither_publish_nor_restore_nor_draft(office: Office) -> None:
     published(office, minimum="review")
     verbs = (
-        lambda: publish_policy(
-            document=document(low_mark=1), based_on=1, reason=REASON, by=office.reviewer
-        ),
+        lambda: publish_policy(document=document(low_mark=1), based_on=1, reason=REASON, by=office.reviewer),
         lambda: restore_policy(based_on=1, reason=REASON, by=office.reviewer),
         lambda: save_draft(document={}, by=office.reviewer),
         lambda: discard_draft(by=office.reviewer),
@@ -108,18 +102,14 @@ def test_reviewer_may_neither_publish_nor_restore_nor_draft(office: Office) -> N
 def test_publishing_what_is_in_force_already_is_refused(office: Office) -> None:
     published(office, minimum="review")
     with office.as_web(), pytest.raises(InvalidDecision, match="nothing would change"):
-        publish_policy(
-            document=document(minimum="review"), based_on=1, reason=REASON, by=office.lead
-        )
+        publish_policy(document=document(minimum="review"), based_on=1, reason=REASON, by=office.lead)
 
 
 def test_policy_for_a_type_that_does_not_exist_is_refused(office: Office) -> None:
     stray = parse({"types": {"no.such": {"low_mark": 1}}})
     with office.as_web(), pytest.raises(InvalidPayload) as refusal:
         publish_policy(document=stray, based_on=0, reason=REASON, by=office.lead)
-    assert refusal.value.errors == [
-        {"path": "types.no.such", "message": "there is no such action type"}
-    ]
+    assert refusal.value.errors == [{"path": "types.no.such", "message": "there is no such action type"}]
 
 
 def override(days: int) -> dict[str, Any]:
@@ -135,9 +125,7 @@ def override(days: int) -> dict[str, Any]:
 
 def test_override_lasts_ninety_days_at_most(office: Office) -> None:
     with office.as_web(), pytest.raises(InvalidPayload, match="lasts too long"):
-        publish_policy(
-            document=document(overrides=[override(91)]), based_on=0, reason=REASON, by=office.lead
-        )
+        publish_policy(document=document(overrides=[override(91)]), based_on=0, reason=REASON, by=office.lead)
     assert published(office, overrides=[override(89)]).number == 1
 
 
@@ -184,9 +172,7 @@ def test_draft_is_one_s_own_keeps_its_base_and_ends_with_publishing(office: Offi
         save_draft(document={"types": {"refund.issue": {"low_mark": 200}}}, by=office.other_lead)
     published(office, 2, minimum="escalate")
     with office.as_web():
-        draft = save_draft(
-            document={"types": {"refund.issue": {"low_mark": 250}}}, by=office.other_lead
-        )
+        draft = save_draft(document={"types": {"refund.issue": {"low_mark": 250}}}, by=office.other_lead)
     assert draft.based_on == 1
     assert draft.document == {"types": {"refund.issue": {"low_mark": 250}}}
     assert PolicyDraft.objects.count() == 1

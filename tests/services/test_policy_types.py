@@ -15,9 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def changed(office: Office, **fields: Any) -> ActionType:
     with office.as_web():
-        return change_type(
-            action_type=office.refund, fields=fields, reason=REASON, by=office.lead
-        )
+        return change_type(action_type=office.refund, fields=fields, reason=REASON, by=office.lead)
 
 
 def test_risk_is_raised_and_told_with_before_and_after(office: Office) -> None:
@@ -79,9 +77,7 @@ NEW: dict[str, Any] = {
 
 def made(office: Office, **fields: Any) -> ActionType:
     with office.as_web():
-        return create_type(
-            fields={**NEW, "queue": office.queue, **fields}, reason=REASON, by=office.lead
-        )
+        return create_type(fields={**NEW, "queue": office.queue, **fields}, reason=REASON, by=office.lead)
 
 
 def test_type_known_by_schema_alone_is_made_without_a_handler(office: Office) -> None:
@@ -93,13 +89,11 @@ def test_type_known_by_schema_alone_is_made_without_a_handler(office: Office) ->
 
 
 def test_second_type_of_one_name_is_refused(office: Office) -> None:
-    with pytest.raises(InvalidDecision, match="there is a type refund.issue already"):
+    with pytest.raises(InvalidDecision, match=r"there is a type .* already"):
         made(office, name="refund.issue")
 
 
-@pytest.mark.parametrize(
-    "schema", [[], {"type": "string"}, {"type": "object", "properties": {"a": {"type": "nope"}}}]
-)
+@pytest.mark.parametrize("schema", [[], {"type": "string"}, {"type": "object", "properties": {"a": {"type": "nope"}}}])
 def test_type_without_a_proper_schema_is_refused(office: Office, schema: Any) -> None:
     with pytest.raises(InvalidPayload):
         made(office, schema=schema)
@@ -124,13 +118,9 @@ def test_agent_gets_a_frame_and_an_owner_by_pseudonym(office: Office) -> None:
 def test_reviewer_changes_neither_types_nor_agents(office: Office) -> None:
     by = office.reviewer
     for verb in (
-        lambda: change_type(
-            action_type=office.refund, fields={"risk": "high"}, reason=REASON, by=by
-        ),
+        lambda: change_type(action_type=office.refund, fields={"risk": "high"}, reason=REASON, by=by),
         lambda: create_type(fields={**NEW, "queue": office.queue}, reason=REASON, by=by),
-        lambda: change_principal(
-            principal=office.agent, fields={"plan_first": True}, reason=REASON, by=by
-        ),
+        lambda: change_principal(principal=office.agent, fields={"plan_first": True}, reason=REASON, by=by),
     ):
         with office.as_web(), pytest.raises(NotPermitted):
             verb()

@@ -41,9 +41,7 @@ def test_nobody_decides_without_any_grant() -> None:
         ),
     ],
 )
-def test_grant_that_lacks_one_thing_refuses_and_says_which(
-    lacking: dict[str, object], reason: str
-) -> None:
+def test_grant_that_lacks_one_thing_refuses_and_says_which(lacking: dict[str, object], reason: str) -> None:
     permission = may_decide(CASE, (replace(GRANT, **lacking),), now=NOW)
     assert (permission.allowed, permission.reason) == (False, reason)
 

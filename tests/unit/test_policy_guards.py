@@ -103,9 +103,7 @@ def blocked(verdict: Verdict, **changed: object) -> str | None:
         ({"loaded": False}, "made for a version of its type that is not loaded"),
     ],
 )
-def test_batch_approval_leaves_out_what_goes_one_by_one(
-    changed: dict[str, object], reason: str | None
-) -> None:
+def test_batch_approval_leaves_out_what_goes_one_by_one(changed: dict[str, object], reason: str | None) -> None:
     assert blocked(Verdict.APPROVE, **changed) == reason
 
 

@@ -121,7 +121,7 @@ def test_no_worse_case_gets_a_looser_outcome(is_release: bool) -> None:
         for plan in (Plan.ON, Plan.OFF)
         for values in every_combination(plan)
     }
-    worse_by_one = [{a: b for a, b in itertools.pairwise(axis)} for axis in AXES]
+    worse_by_one = [dict(itertools.pairwise(axis)) for axis in AXES]
     worse_by_one.append({"ok": "watch", "watch": "alarm", "alarm": "stopped", "stopped": "denied"})
     worse_by_one.append({Plan.ON: Plan.OFF})
     compared = 0
@@ -155,17 +155,13 @@ AT_BEST = {
 @pytest.mark.parametrize("cell", AT_BEST)
 def test_outcome_at_best_inputs_is_the_published_table(cell: tuple[str, str]) -> None:
     risk, reversibility = Risk(cell[0]), Reversibility(cell[1])
-    outcomes = [
-        route(facts(risk=risk, reversibility=reversibility, level=level)).outcome for level in Level
-    ]
+    outcomes = [route(facts(risk=risk, reversibility=reversibility, level=level)).outcome for level in Level]
     assert outcomes == AT_BEST[cell].split()
 
 
 @pytest.mark.parametrize("confidence", [None, math.nan, math.inf, -math.inf, -0.01, 1.01, 2.0])
 @pytest.mark.parametrize("tau", [0.9, 1e-9])
-def test_confidence_that_is_no_probability_never_passes(
-    confidence: float | None, tau: float
-) -> None:
+def test_confidence_that_is_no_probability_never_passes(confidence: float | None, tau: float) -> None:
     routing = route(facts(confidence=confidence, tau=tau))
     assert routing.outcome is Outcome.REVIEW
     assert [floor.name for floor in routing.why] == ["confidence"]
@@ -226,9 +222,7 @@ def test_hand_set_level_that_expired_or_never_expires_is_level_0(expires: dateti
 
 def test_hand_set_level_lets_run_only_what_the_risk_table_allows() -> None:
     ran = {
-        (risk, reversibility): route(
-            facts(risk=risk, reversibility=reversibility, confidence=1.0, **HAND)
-        )
+        (risk, reversibility): route(facts(risk=risk, reversibility=reversibility, confidence=1.0, **HAND))
         for risk in Risk
         for reversibility in Reversibility
     }
@@ -304,9 +298,7 @@ def test_chip_names_what_the_action_brought_about(changed: dict[str, object], wo
     ("amount", "currency", "text"),
     [(125_000, "EUR", "1,250.00 EUR"), (-5, "USD", "-0.05 USD"), (1200, "JPY", "1,200 JPY")],
 )
-def test_money_is_written_in_the_currency_s_own_units(
-    amount: int, currency: str, text: str
-) -> None:
+def test_money_is_written_in_the_currency_s_own_units(amount: int, currency: str, text: str) -> None:
     assert money(amount, currency) == text
 
 
@@ -367,9 +359,7 @@ def test_losing_confidence_level_or_standing_never_loosens(case: Facts) -> None:
 
 
 @given(anything, st.sampled_from([None, math.nan, -1.0, 1.1]))
-def test_confidence_that_vanishes_never_reaches_fewer_than_one_reviewer(
-    case: Facts, confidence: float | None
-) -> None:
+def test_confidence_that_vanishes_never_reaches_fewer_than_one_reviewer(case: Facts, confidence: float | None) -> None:
     assert route(replace(case, confidence=confidence)).outcome.rank >= Outcome.REVIEW.rank
 
 

@@ -107,9 +107,7 @@ def test_publishing_without_a_reason_changes_nothing_and_says_so(office: Office)
         (one_override(expires="soon"), "Enter a valid date/time"),
     ],
 )
-def test_bad_draft_is_refused_on_the_form(
-    office: Office, changed: dict[str, str], message: str
-) -> None:
+def test_bad_draft_is_refused_on_the_form(office: Office, changed: dict[str, str], message: str) -> None:
     refused = Browser(office.lead.user).post(TYPE, {**FORM, **changed})
     assert refused.status_code == 422
     assert message in text(refused)

@@ -97,9 +97,7 @@ def test_lead_stops_a_type_and_lifts_it_again(office: Office) -> None:
         ({"scope": "galaxy"}, "Select a valid choice"),
     ],
 )
-def test_stop_that_does_not_say_what_is_refused(
-    office: Office, stop: dict[str, str], message: str
-) -> None:
+def test_stop_that_does_not_say_what_is_refused(office: Office, stop: dict[str, str], message: str) -> None:
     refused = Browser(office.lead.user).post("/admin/reviews/stop/add/", {**stop, "reason": REASON})
     assert refused.status_code == 422
     assert message in text(refused)
@@ -122,7 +120,7 @@ def type_form(office: Office, **changed: Any) -> dict[str, Any]:
         "reversibility": "compensable",
         "queue": "refunds",
         "currency": "EUR",
-        "self_edit": "unknown",
+        "self_edit": "",
         "reversal_needed": "1",
         "presets": "{}",
         "active": "on",
@@ -239,9 +237,7 @@ def test_no_page_shows_a_password_hash(office: Office) -> None:
 
 def test_group_is_made_by_an_administrator(office: Office) -> None:
     form = {"name": "night leads", "permissions": [], "reason": REASON}
-    assert (
-        Browser(office.administrator.user).post("/admin/auth/group/add/", form).status_code == 302
-    )
+    assert Browser(office.administrator.user).post("/admin/auth/group/add/", form).status_code == 302
     assert Group.objects.filter(name="night leads").exists()
     assert Browser(office.lead.user).get("/admin/auth/group/add/").status_code == 403
 
