@@ -15,7 +15,9 @@ from pydantic import BaseModel
 from pydantic import ValidationError as ModelError
 
 from agents import services
-from agents.journal import NotJson
+from agents.journal import NotJson, Row
+from agents.journal import decode as read_journaled
+from agents.journal import encode as journaled
 from agents.outcomes import (
     Approved,
     Asked,
@@ -64,6 +66,7 @@ class Run:
         self._held, self._journal = held, recorder
         self._seen: dict[UUID, None] = {}  # questions this run was told of, in order
         self._patches: dict[str, bool] = {}
+        self._types: dict[UUID, str] = {}  # of what this run proposed
         self._ends: dict[UUID, ActionEnd | RunEnd] = {}
 
     @property
@@ -127,7 +130,9 @@ class Run:
         else:
             value = place.value()
         _raise_refused(value)
-        return Handle("action", UUID(value["action"]), type)
+        action = UUID(value["action"])
+        self._types[action] = type
+        return Handle("action", action, type)
 
     def _proposed(self, draft: Callable[[], Proposal], retry_of: UUID | None) -> dict[str, Any]:
         found = desk.propose(proposal=draft(), run=self.id, retry_of=retry_of)
@@ -189,13 +194,20 @@ class Run:
         """Answers a reviewer's question; a payload makes a new revision, which is routed anew."""
         body = payload.model_dump(mode="json") if isinstance(payload, BaseModel) else payload
         body = None if body is None else dict(body)
+        if asked.action not in self._types:
+            raise Broken(f"the question {asked.question} is not about an action of this run")
         place = self._journal.take("answer", str(asked.question), asked.action, text, body)
         value = place.value() if place.replayed else self._at_desk(place, lambda: self._answered(asked, text, body))
         _raise_refused(value)
 
     def _answered(self, asked: Asked, text: str, body: dict[str, Any] | None) -> dict[str, Any]:
         desk.answer(
-            action=asked.action, question=asked.question, text=text, payload=body, run=self.id
+            action=asked.action,
+            question=asked.question,
+            text=text,
+            payload=body,
+            type_name=self._types[asked.action],
+            run=self.id,
         )
         return {"answered": str(asked.question)}
 
@@ -308,6 +320,8 @@ class Run:
             action = UUID(asked["action"])
             return [(by_id[action], Asked(action=action, question=question, text=asked["text"]))]
         told = [by_id[UUID(one)] for one, _ in value["ends"]]
+        if not self._ends:
+            self._fetch(_waited_for(self._journal.rows))
         self._fetch(told)
         return [(handle, _outcome(self._ends.get(handle.id), handle)) for handle in told]
 
@@ -343,6 +357,21 @@ def _outcome(end: ActionEnd | RunEnd | None, handle: Handle) -> Outcome:
     if end is None:
         raise Broken(f"the outcome of {handle.kind} {handle.id} is gone")
     return _run_outcome(end) if isinstance(end, RunEnd) else _action_outcome(end)
+
+
+def _waited_for(rows: Iterable[Row]) -> list[Handle]:
+    """All that the waits of a journal were answered about, so that one look fetches it."""
+    made: dict[str, Handle] = {}
+    told: list[Handle] = []
+    for row in rows:
+        if row.kind in ("propose", "child"):
+            value = row.value()
+            one = value.get("action") or value.get("run")
+            if one is not None:
+                made[one] = Handle("action" if row.kind == "propose" else "run", UUID(one), row.name)
+        elif row.kind == "wait":
+            told += [made[one] for one, _ in row.value().get("ends", ()) if one in made]
+    return told
 
 
 def _run_outcome(end: RunEnd) -> Outcome:
@@ -394,9 +423,7 @@ def _brief(exc: BaseException) -> str:
 
 
 def _json(value: Any) -> Any:
-    from agents.journal import decode as read, encode as write  # noqa: PLC0415, I001  names of this module differ
-
-    return read(write(value))
+    return read_journaled(journaled(value))
 
 
 def _clock() -> datetime:

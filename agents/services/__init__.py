@@ -1,5 +1,6 @@
 """The only writers of runs. One verb, one function; errors are those of `reviews.errors`."""
 
+from agents.journal import Row
 from agents.services.running import (
     ActionEnd,
     Held,
@@ -26,6 +27,7 @@ from agents.services.syncing import sync_registry
 __all__ = [
     "ActionEnd",
     "Held",
+    "Row",
     "RunEnd",
     "Wait",
     "action_ends",

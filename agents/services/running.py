@@ -1,5 +1,6 @@
 """What the runner of a run writes: always its own run, always with its fence. Login: agent."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -83,10 +84,10 @@ class RunEnd(NamedTuple):
     error: str | None
 
 
-def _call(function: str, *given: Any, columns: str = "*") -> list[tuple[Any, ...]]:
+def _call(function: str, *given: Any) -> list[tuple[Any, ...]]:
     marks = ", ".join(["%s"] * len(given))
-    with run_errors(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns} FROM {function}({marks})", given)  # noqa: S608  names of ours
+    with run_errors(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {function}({marks})", given)  # noqa: S608  names of ours
         return list(cursor.fetchall())
 
 
@@ -101,14 +102,8 @@ def lease_run(
     run, agent, version, principal, title, args, fence, steps, stalls, seq, head = rows[0]
     return Held(
         id=run, agent=agent, version=version, principal=principal, title=title,
-        args=_json(args), fence=fence, steps=steps, stalls=stalls, case_seq=seq, case_head=bytes(head),
+        args=json.loads(args), fence=fence, steps=steps, stalls=stalls, case_seq=seq, case_head=bytes(head),
     )  # fmt: skip
-
-
-def _json(value: Any) -> dict[str, Any]:
-    from json import loads  # noqa: PLC0415  a raw cursor gives jsonb as text
-
-    return loads(value) if isinstance(value, str) else value
 
 
 def read_journal(*, held: Held) -> list[Row]:
@@ -131,8 +126,7 @@ def give_back(*, held: Held) -> None:
 
 def park_run(*, held: Held, wait: Wait) -> bool:
     """Lets go of the run until what it waits for has come; False if it has come already."""
-    with run_errors(), transaction.atomic():
-        state = _call("agents_park", held.id, held.fence, Jsonb(wait.as_json()), wait.until)[0][0]
+    state = _call("agents_park", held.id, held.fence, Jsonb(wait.as_json()), wait.until)[0][0]
     return bool(state == "parked")
 
 

@@ -90,6 +90,12 @@ BEGIN
               AND c.id::text = convert_from(agents_append.result, 'UTF8')::jsonb->>'run') THEN
         RAISE EXCEPTION 'the run in row % is no child of run %', seq, run USING ERRCODE = 'AG003';
     END IF;
+    IF kind = 'answer' AND NOT EXISTS (
+            SELECT FROM reviews_message m JOIN agents_journal j ON j.run_id = agents_append.run AND j.kind = 'propose'
+              AND convert_from(j.result, 'UTF8')::jsonb->>'action' = m.action_id::text
+            WHERE m.id::text = agents_append.name) THEN
+        RAISE EXCEPTION 'the question in row % is not about an action of run %', seq, run USING ERRCODE = 'AG003';
+    END IF;
     INSERT INTO agents_journal (run_id, seq, kind, name, args_digest, result, at)
     VALUES (run, seq, kind, name, args_digest, result, clock_timestamp());
     UPDATE agents_run a SET steps = agents_append.seq, stalls = 0,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from django.conf import settings
 
 from agents import executor, registry, runner, services
 from agents.effects import EffectContext, NotDone
@@ -14,7 +17,7 @@ from agents.registry import ActionType
 from reviews import services as desk_services
 from reviews.models import Action, Decision
 from reviews.schemas import DecisionIn, Strict
-from reviews.states import EffectMode, Reversibility, Risk
+from reviews.states import EffectMode, Reversibility, Risk, Verdict
 from tests import build
 from tests.logins import as_role
 
@@ -106,6 +109,7 @@ class Crew:
         return list(Action.objects.filter(run=run.id).order_by("id"))
 
     def decide(self, action: Action, decision: DecisionIn = build.APPROVE, name: str = "ada") -> Decision:
+        time.sleep(settings.TIMINGS.dwell_low)
         return build.decide(self.house, build.item_of(action.id), decision, name)
 
     def approve(self, action: Action) -> None:
@@ -114,17 +118,24 @@ class Crew:
         build.wait_for_release(action.id)
 
     def reject(self, action: Action, why: str = "no") -> None:
-        self.decide(action, DecisionIn(verdict="reject", reason_code="wrong_facts", rationale=why))
+        self.decide(action, DecisionIn(verdict=Verdict.REJECT, reason_code="wrong_facts", rationale=why))
         build.wait_for_release(action.id)
 
     def edit(self, action: Action, **payload: Any) -> None:
         item = build.item_of(action.id)
         seen = build.seen(item)
+        time.sleep(settings.TIMINGS.dwell_low)
         with as_role("web"):
             desk_services.edit(
                 item=item.id, seen=seen, payload=payload, decision=build.APPROVE, by=self.house.by("ada")
             )
         build.wait_for_release(action.id)
+
+    def ask(self, action: Action, text: str, name: str = "ada") -> None:
+        item = build.item_of(action.id)
+        seen = build.seen(item)
+        with as_role("web"):
+            desk_services.ask(item=item.id, seen=seen, text=text, expects=None, by=self.house.by(name))
 
     def execute(self) -> bool:
         with as_role("executor"):
