@@ -87,7 +87,7 @@ def check_login(**kwargs: Any) -> None:
 _pulses: list[Pulse] = []
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect
 def say_alive(**kwargs: Any) -> None:
     """From now on this worker's main process gives signs of life; its children say when they work."""
     pulse = Pulse("executor" if agent is None else "agents")
@@ -95,7 +95,7 @@ def say_alive(**kwargs: Any) -> None:
     pulse.start()
 
 
-@worker_shutdown.connect  # type: ignore[untyped-decorator]
+@worker_shutdown.connect
 def fall_silent(**kwargs: Any) -> None:
     for pulse in _pulses:
         pulse.stop()

@@ -172,7 +172,7 @@ class Env(BaseSettings):
     )
 
     @classmethod
-    def settings_customise_sources(  # type: ignore[override]  the other sources are not used
+    def settings_customise_sources(  # type: ignore[override]  # the other sources are not used
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What `load` hands over is all there is: the environment is read there, once."""

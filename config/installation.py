@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config import embedded
+from config import embedded, machine
 from config.env import ROLES, ROOT, BadSettings
 
 PREFERRED = {"web": 8000, "postgres": 54320, "valkey": 63790}
@@ -62,7 +62,7 @@ class Installation:
 
     @property
     def base(self) -> Path:
-        return embedded.data_root(self.state)
+        return machine.data_root(self.state)
 
     @property
     def secrets(self) -> Path:
@@ -91,12 +91,12 @@ class Installation:
     @cached_property
     def valkey(self) -> embedded.Valkey:
         users = [*embedded.ACL, *(["admin"] if self.profile != "normal" else [])]
-        passwords = {user: embedded.keep_secret(self.secrets / f"redis-{user}") for user in users}
+        passwords = {user: machine.keep_secret(self.secrets / f"redis-{user}") for user in users}
         return embedded.Valkey(self.base, self.ports["valkey"], passwords)
 
     @property
     def url(self) -> str:
-        return self.environ.get("PUBLIC_URL") or f"http://{embedded.HOST}:{self.ports['web']}"
+        return self.environ.get("PUBLIC_URL") or f"http://{machine.HOST}:{self.ports['web']}"
 
     def prepare(self) -> None:
         """Makes folders and secrets, chooses free ports, and prepares the embedded servers that are used."""
@@ -106,15 +106,15 @@ class Installation:
             self.notes.append(f"Removed {self.base}, left over from a state folder that is gone.")
             shutil.rmtree(self.base)
         for role in ROLES:
-            embedded.keep_secret(self.secrets / role)
+            machine.keep_secret(self.secrets / role)
         if not (self.secrets / "django").exists():
-            embedded.write_private(self.secrets / "django", os.urandom(40).hex() + "\n")
+            machine.write_private(self.secrets / "django", os.urandom(40).hex() + "\n")
         self._choose_ports()
         if not self.own_database:
             self.postgres.prepare()
         if not self.own_broker:
             self.valkey.prepare()
-        embedded.write_private(self.state / "demo.env", "".join(f"{k}={v}\n" for k, v in self.settings().items()))
+        machine.write_private(self.state / "demo.env", "".join(f"{k}={v}\n" for k, v in self.settings().items()))
 
     def _folders(self) -> None:
         try:
@@ -138,20 +138,20 @@ class Installation:
         last = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         wanted = PREFERRED | ({"web": int(os.environ["PORT"])} if os.environ.get("PORT", "").isdigit() else {})
         for name, usual in wanted.items():
-            port = embedded.free_port((last.get(name, usual), usual, *range(usual + 1, usual + 20)))
+            port = machine.free_port((last.get(name, usual), usual, *range(usual + 1, usual + 20)))
             if name == "web" and port != usual:
                 self.notes.append(f"Port {usual} is taken; using {port}.")
             self.ports[name] = port
-        embedded.write_private(file, json.dumps(self.ports) + "\n")
-        embedded.folder(self.base, embedded.account())
-        embedded.write_private(self.base / "ports.json", json.dumps(self.ports) + "\n")
+        machine.write_private(file, json.dumps(self.ports) + "\n")
+        machine.folder(self.base, machine.account())
+        machine.write_private(self.base / "ports.json", json.dumps(self.ports) + "\n")
 
     def settings(self) -> dict[str, str]:
         """The settings that all processes share; no secret is among them, but where the caller's URL holds one."""
-        database = self.own_database or f"postgresql://{embedded.HOST}:{self.ports['postgres']}/{DATABASE}"
+        database = self.own_database or f"postgresql://{machine.HOST}:{self.ports['postgres']}/{DATABASE}"
         return {
             "DATABASE_URL": database if self.one_role else without_login(database),
-            "REDIS_URL": self.own_broker or f"redis://{embedded.HOST}:{self.ports['valkey']}/0",
+            "REDIS_URL": self.own_broker or f"redis://{machine.HOST}:{self.ports['valkey']}/0",
             "PUBLIC_URL": self.url,
             "ASSENTRY_STATE": str(self.state),
             "ASSENTRY_SECRETS": str(self.secrets),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import embedded
+from config import embedded, machine
 from config.env import ROOT
 from config.installation import Installation
 
@@ -43,7 +43,7 @@ def _servers(place: Installation) -> Iterator[Program]:
 
 def _workers(place: Installation) -> Iterator[Program]:
     manage = str(ROOT / "manage.py")
-    bind = f"{embedded.HOST}:{place.ports['web']}"
+    bind = f"{machine.HOST}:{place.ports['web']}"
     yield Program("sequencer", (manage, "sequencer"), "sequencer")
     yield Program("keeper", (manage, "keeper"), "router")
     yield Program("drain", (manage, "drain"), "executor")

@@ -25,8 +25,9 @@ from pathlib import Path
 import psycopg
 
 from config import roles
-from config.embedded import HOST, Postgres, account, folder, free_port, keep_secret, write_private
+from config.embedded import Postgres
 from config.env import ROLES, ROOT
+from config.machine import HOST, account, folder, free_port, keep_secret, write_private
 
 PREFIX = "assentry_"
 TEMPLATE = "assentry_template"

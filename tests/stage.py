@@ -25,8 +25,9 @@ from django.db import connection, connections
 
 from agents import registry
 from agents.services import sync_registry
-from config.embedded import HOST, Valkey, free_port, tail
+from config.embedded import Valkey
 from config.env import ROOT
+from config.machine import HOST, free_port, tail
 from reviews import registry as desk_registry
 from reviews.models import Item
 from tests import build, cluster, play

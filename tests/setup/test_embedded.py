@@ -11,18 +11,8 @@ import psycopg
 import pytest
 import redis
 
-from config.embedded import (
-    ACL,
-    HOST,
-    Postgres,
-    ServerError,
-    Valkey,
-    account,
-    answers,
-    folder,
-    free_port,
-    keep_secret,
-)  # fmt: skip
+from config.embedded import ACL, Postgres, Valkey
+from config.machine import HOST, ServerError, account, answers, folder, free_port, keep_secret
 from tests.cluster import scratch
 
 

@@ -58,7 +58,7 @@ ABUSES = [
     ("ALTER FUNCTION audit.role() RESET search_path", "function audit.role() does not pin its search_path"),
     ("ALTER FUNCTION audit.role() SET search_path = public", "function audit.role() was changed"),
     (
-        """CREATE OR REPLACE FUNCTION audit.role() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER 
+        """CREATE OR REPLACE FUNCTION audit.role() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
         SET search_path = pg_catalog, audit, pg_temp AS $$ SELECT 'web' $$""",
         "function audit.role() was changed",
     ),
