@@ -90,7 +90,7 @@ def edit(
         words = _edit_reason(case.action, decision, rationale, reason_code)
         dwell = look(case, old, seen, by) if decision else None
         judged = judge(case, old, payload)
-        own = may_self_edit(case.action.type, case.action) and not judged.raised
+        own = may_self_edit(case.action.type, case.action) and judged.needed == 1 and not judged.raised
         text = text_of(judged.body)
         entry = edited_event(case, judged, text, old, by, words, self_edit=own)
         revise(case, row, judged, by, text, entry, self_edit=own)

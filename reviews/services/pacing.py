@@ -52,7 +52,12 @@ def demand_look(*, action: Action, user: User, opened_at: datetime | None, words
 
 
 def _previous(user: User) -> datetime | None:
-    return Decision.objects.filter(reviewer=user).order_by("-created_at").values_list("created_at", flat=True).first()
+    return (
+        Decision.objects.filter(reviewer=user, verdict__in=("approve", "reject"))
+        .order_by("-created_at")
+        .values_list("created_at", flat=True)
+        .first()
+    )
 
 
 def demand_batch_look(*, count: int, opened_at: datetime | None) -> int:
