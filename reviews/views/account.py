@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from reviews.services.signing_in import record_refusal, record_sign_in
 from reviews.templatetags.desk import THEMES
-from reviews.views.edge import desk_page, safe_next, see_other, signed_in
+from reviews.views.edge import by_of, desk_page, safe_next, see_other, signed_in
 
 
 class SignIn(LoginView):
     """Equal answers to a wrong name and a wrong password; `next` only within this site."""
 
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        record_sign_in(by=by_of(self.request))
+        return answer
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        codes = sorted(error.code or "" for error in form.non_field_errors().as_data())
+        record_refusal(reason_code=",".join(codes) or "incomplete", request=getattr(self.request, "id", ""))
+        return super().form_invalid(form)
 
 
 sign_in = sensitive_post_parameters("password")(never_cache(SignIn.as_view()))
