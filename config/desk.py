@@ -86,7 +86,7 @@ class Desk:
 
     def info(self) -> list[dict[str, Any]]:
         try:
-            return list(self._rpc().supervisor.getAllProcessInfo())  # type: ignore[arg-type]
+            return list(self._ask("getAllProcessInfo"))
         except (OSError, Fault):
             return []
 
@@ -138,8 +138,11 @@ class Desk:
         mark = machine.state_mark(self.place.state)
         return machine.folder(Path(tempfile.gettempdir()) / f"assentry-run-{mark}", machine.this_user()) / "s.sock"
 
-    def _rpc(self) -> ServerProxy:
-        return ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self.socket()}"))
+    def _ask(self, method: str, *arguments: object) -> Any:
+        """One call to supervisor, on a connection of its own."""
+        transport = SupervisorTransport(None, None, f"unix://{self.socket()}")
+        with contextlib.closing(transport):
+            return getattr(ServerProxy("http://127.0.0.1", transport=transport).supervisor, method)(*arguments)
 
     def _wait_for_servers(self) -> None:
         for name, check in (("postgres", self._database_answers), ("valkey", self._broker_answers)):
@@ -222,7 +225,7 @@ class Desk:
     def _start_processes(self) -> None:
         for program in programs(self.place):
             if not program.server:
-                self._rpc().supervisor.startProcess(program.name, False)
+                self._ask("startProcess", program.name, False)
         deadline = time.monotonic() + READY_SECONDS
         while not (self._site_answers() and self._all_run()):
             self.watch()
@@ -329,7 +332,7 @@ class Desk:
             names = self.pids().keys() & stage
             for name in names:
                 with contextlib.suppress(OSError, Fault):
-                    self._rpc().supervisor.stopProcess(name, False)
+                    self._ask("stopProcess", name, False)
             while names & self.pids().keys() and time.monotonic() < deadline:
                 time.sleep(0.05)
 
