@@ -29,7 +29,7 @@ from reviews.queries.payload import Change, Shown, changes, fields
 from reviews.queries.policy import standing_level, standing_stops
 from reviews.queries.reach import Reader
 from reviews.queries.rows import why
-from reviews.registry import amount, is_loaded, payload_of, title
+from reviews.registry import amount, get, is_loaded, json_schema, payload_of, title
 from reviews.schemas import decode
 from reviews.states import Status, Verdict
 from reviews.visible import has_hidden, visible
@@ -144,10 +144,17 @@ class Detail:
         return is_loaded(self.kind, self.action.type_version)
 
     @cached_property
+    def schema(self) -> Mapping[str, Any]:
+        """The type's schema; from code where it is loaded, since a jsonb column forgets the order of fields."""
+        loaded = get(self.kind.name)
+        same = loaded is not None and loaded.version == self.kind.version
+        return json_schema(loaded) if loaded is not None and same else dict(self.kind.schema)
+
+    @cached_property
     def fields(self) -> list[Shown]:
         if self.payload is None or not self.loaded:
             return []
-        return fields(self.payload, self.kind.schema, self.kind.machine_paths)
+        return fields(self.payload, self.schema, self.kind.machine_paths)
 
     @property
     def hidden(self) -> bool:
@@ -159,7 +166,7 @@ class Detail:
         first = self.revisions[0].payload
         if self.action.revision == 1 or first is None or self.payload is None:
             return []
-        return changes(first, self.payload, self.kind.schema)
+        return changes(first, self.payload, self.schema)
 
     @cached_property
     def amount(self) -> str:

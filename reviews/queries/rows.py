@@ -25,7 +25,9 @@ SELECT i.id, i.ref, i.action_id, i.queue_id, i.action_type_id AS type, i.risk, i
        i.claimed_by_id, i.claimed_until > now() AS claimed, i.assignee_id,
        c.username AS claimer, u.username AS assignee, p.name AS agent, r.username AS person,
        a.agent_version, a.state, a.floors, a.outcome, a.needed, a.revision, a.digest, a.decide_by, a.reversibility,
-       t.question, s.title, clock_timestamp() AS now
+       t.question, s.title, clock_timestamp() AS now,
+       coalesce((SELECT max(e.number) FROM reviews_evidence e WHERE e.action_id = i.action_id), 0) AS evidence,
+       coalesce((SELECT max(m.number) FROM reviews_message m WHERE m.action_id = i.action_id), 0) AS message
   FROM unnest(%s::uuid[]) WITH ORDINALITY AS k (id, place)
   JOIN reviews_item_desk i ON i.id = k.id
   JOIN reviews_action a ON a.id = i.action_id
@@ -58,6 +60,8 @@ class Row:
     why: tuple[str, ...]
     version: int
     digest: str
+    evidence: int
+    message: int
     assignee: str
     claimer: str
     is_open: bool
@@ -105,6 +109,8 @@ def _row(got: Mapping[str, Any]) -> Row:
         why=why(json.loads(got["floors"]), got["outcome"]),
         version=got["version"],
         digest=bytes(got["digest"]).hex(),
+        evidence=got["evidence"],
+        message=got["message"],
         assignee=got["assignee"] or "",
         claimer=(got["claimer"] or "") if got["claimed"] else "",
         is_open=is_open,

@@ -190,3 +190,11 @@ def _url(name: str) -> str:
         return reverse(name)
     except NoReverseMatch:
         return ""
+
+
+@register.inclusion_tag("reviews/partials/undo.html", takes_context=True)
+def undo_button(context: template.Context, tags: str) -> dict[str, Any]:
+    """The way back from a decision, as long as the message about it is on the page."""
+    word, _, rest = (tags or "").partition(" ")
+    ref, _, decision = rest.partition(" ")
+    return {"ref": ref, "decision": decision if word == "undo" else "", "csrf_token": context.get("csrf_token", "")}

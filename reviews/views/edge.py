@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 from urllib.parse import urlencode
 
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -56,13 +56,24 @@ def desk_page(
 
     @wraps(view)
     def answered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _to_sign_in(request)
         try:
             return view(request, *args, **kwargs)
         except DeskError as refusal:
             return refused(request, refusal)
 
-    wrapped = vary_on_headers("HX-Request")(never_cache(login_required(answered)))
+    wrapped = vary_on_headers("HX-Request")(never_cache(answered))
     return cast(Callable[Concatenate[HttpRequest, P], HttpResponse], wrapped)
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """The sign-in page; a script is told where to go instead of being given that page as its fragment."""
+    htmx = getattr(request, "htmx", False)
+    if not htmx:
+        return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+    back = htmx.current_url_abs_path or "/"
+    return HttpResponse(status=401, headers={"HX-Redirect": str(redirect_to_login(back).url)})
 
 
 def refused(request: HttpRequest, refusal: DeskError, **more: Any) -> HttpResponse:

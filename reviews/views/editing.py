@@ -39,10 +39,10 @@ def edit_view(request: HttpRequest, ref: str) -> HttpResponse:
 def _form(request: HttpRequest, found: Detail, payload: dict[str, Any], *, status: int = 200, **more: Any) -> HttpResponse:
     given = {
         **context(request, found),
-        "fields": [(field, more.get("wrong", {}).get(field.path)) for field in build(payload, found.kind.schema)],
+        "fields": [(field, more.get("wrong", {}).get(field.path)) for field in build(payload, found.schema)],
         "presets": presets(found.kind, "edit"),
         "kept": request.POST,
-        "diff": changes(found.payload, payload, found.kind.schema),
+        "diff": changes(found.payload, payload, found.schema),
         **more,
     }
     template = "reviews/edit.html#form" if is_partial(request) else "reviews/edit.html"
@@ -53,7 +53,7 @@ def edited(request: HttpRequest, found: Detail) -> dict[str, Any]:
     """The payload as the form says: whole as JSON where that was sent, otherwise field by field."""
     whole = request.POST.get("payload", "")
     if not whole.strip():
-        return read(found.payload or {}, found.kind.schema, request.POST)
+        return read(found.payload or {}, found.schema, request.POST)
     value = decode(whole)
     if not isinstance(value, dict):
         raise InvalidPayload("payload: must be an object", [{"path": "", "message": "must be an object"}])
@@ -65,7 +65,7 @@ def _preview(request: HttpRequest, found: Detail) -> HttpResponse:
     given: dict[str, Any] = {"diff": [], "refusal": None}
     try:
         payload = edited(request, found)
-        given["diff"] = changes(found.payload, payload, found.kind.schema)
+        given["diff"] = changes(found.payload, payload, found.schema)
         validate(found.kind, payload, stored=True)
     except InvalidPayload as refusal:
         given["refusal"] = refusal

@@ -11,9 +11,8 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse as reverse_url
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 
 from reviews import forms
@@ -63,25 +62,29 @@ def _tried(request: HttpRequest, found: Detail, name: str, act: Act, **more: Any
 
 
 def done(request: HttpRequest, found: Detail, words: str, *, gone: bool = False, **more: Any) -> HttpResponse:
-    """Said and done: a toast for the script, otherwise a message and the next page."""
-    if is_partial(request):
+    """Said and done: a toast beside the list, otherwise a message and the next page."""
+    if is_partial(request) and not _on_a_page(request):
         given = {"ref": found.ref, "words": words, "gone": gone, **more}
         response = render(request, "reviews/partials/done.html", given)
         response["HX-Retarget"], response["HX-Reswap"] = "#toasts", "afterbegin"
         return response
-    messages.success(request, _linked(found, words) if more.get("undo") else words)
-    return see_other(safe_next(request, _onward(request, found, gone)))
+    tags = f"undo {found.ref} {more['undo']}" if more.get("undo") else ""
+    messages.success(request, words, extra_tags=tags)
+    onward = _onward(request, found, gone)
+    url = safe_next(request, onward) if gone else onward
+    return HttpResponse(headers={"HX-Redirect": url}) if is_partial(request) else see_other(url)
 
 
-def _linked(found: Detail, words: str) -> SafeString:
-    """The message with a way back, for readers without the script."""
-    return format_html('{} <a href="{}">See it, or take it back</a>', words, with_query("detail", found.ref))
+def _on_a_page(request: HttpRequest) -> bool:
+    """Whether the form was sent from an item's own page, which has to go on to another."""
+    path = request.htmx.current_url_abs_path or ""  # type: ignore[attr-defined]
+    return path.startswith(("/a/", "/action/"))
 
 
 def _onward(request: HttpRequest, found: Detail, gone: bool) -> str:
     query = request.POST.get("q", "")[:1000]
     if gone or found.item is None:
-        return with_query("queue", q=query)
+        return with_query("queue", q=query) if found.item else reverse_url("action", args=[found.action.id])
     return with_query("detail", found.ref, q=query)
 
 
