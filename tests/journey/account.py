@@ -11,7 +11,8 @@ from pathlib import Path
 
 from agents import ledger
 from tests.journey.plan import Done
-from tests.journey.record import Case, Record, Vote
+from tests.journey.record import Case, Vote
+from tests.journey.truth import Material
 
 
 @dataclass(frozen=True)
@@ -121,13 +122,16 @@ def write_down(folder: Path, *, votes: list[Vote], effects: list[ledger.Row], ca
         (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
 
 
-def follow_the_truth(record: Record, votes: list[Vote], right: dict[str, bool], done: Done) -> list[str]:
-    """Whether the standing decisions are those that the truth file asks for; the edited call is the exception."""
-    found = []
-    for vote in votes:
-        if vote.retracted_at is None and vote.verdict in {"approve", "reject"} and vote.action != done.edited:
-            if (vote.verdict == "approve") != right.get(vote.call, False):
-                found.append(f"{vote.call} was decided against the truth: {vote.verdict}")
-    if record.policy_approvals():
-        found.append(f"{record.policy_approvals()} calls were approved by policy, not by a person")
-    return found
+def against_the_truth(votes: list[Vote], material: Material, done: Done) -> list[str]:
+    """Standing decisions that are not what the truth asks for; the corrected call is the one exception."""
+    return [
+        f"{vote.call} was decided against the truth: {vote.verdict}"
+        for vote in votes
+        if vote.retracted_at is None
+        and vote.verdict in {"approve", "reject"}
+        and vote.action != done.edited
+        and (vote.verdict == "approve") != material.right(vote.call)
+    ]
+
+
+NOTHING = Account(*[0] * 13)

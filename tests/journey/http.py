@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from uuid import uuid4
 
 IDLE = 1.0  # seconds; gunicorn keeps a silent connection for two
-VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"))
 
 
 class File(NamedTuple):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.journey.truth import Material
 
+REST = 1.5  # seconds that an item rests which somebody gave back
 SHORT_DEADLINE = 20  # seconds that the rarest type may wait
 
 
@@ -69,12 +71,13 @@ class Board:
         self._taken: dict[str, str] = {}
         self._finished: set[str] = set()
         self._declined: set[tuple[str, str]] = set()
+        self._not_before: dict[str, float] = {}
 
     def take(self, rows: list[Row], who: str) -> tuple[Row, str] | None:
         """An item of these that nobody has and that this person may decide, with the name of its call."""
         with self._lock:
             for row in rows:
-                if row.action in self._taken or row.action in self._finished or (row.action, who) in self._declined:
+                if self._is_out(row.action, who):
                     continue
                 key = self.key_of(row.action)
                 if key is None or (key == self.special.expire):
@@ -83,9 +86,15 @@ class Board:
                 return row, key
         return None
 
+    def _is_out(self, action: str, who: str) -> bool:
+        if action in self._taken or action in self._finished or (action, who) in self._declined:
+            return True
+        return time.monotonic() < self._not_before.get(action, 0.0)
+
     def give_back(self, row: Row) -> None:
-        """It will be there again: asked about, taken back, or refused for the moment."""
+        """It will be there again after a while: asked about, taken back, or refused for the moment."""
         with self._lock:
+            self._not_before[row.action] = time.monotonic() + REST
             self._taken.pop(row.action, None)
 
     def decline(self, row: Row, who: str) -> None:

@@ -119,7 +119,7 @@ class Record:
 
     def doubted(self) -> set[str]:
         """Actions that were in doubt at some time, settled or not."""
-        found = self._rows("SELECT DISTINCT \"case\" FROM audit.event WHERE name = 'attempt.in_doubt'")
+        found = self._rows("SELECT DISTINCT case_id FROM audit.event WHERE name = 'attempt.in_doubt'")
         return {str(row[0]).removeprefix("action:") for row in found}
 
     def votes(self) -> list[Vote]:
