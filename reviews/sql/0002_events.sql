@@ -111,7 +111,8 @@ END $$;
 
 CREATE FUNCTION reviews_revision_committed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-DECLARE leaf jsonb := reviews_event(NEW.event_id, NEW.action_id, '{action.proposed,action.edited,question.answered}');
+DECLARE leaf jsonb := reviews_event(NEW.event_id, NEW.action_id,
+                                    '{action.proposed,action.edited,question.answered,canary.seeded}');
 BEGIN
     IF leaf #>> '{commit,payload}' IS DISTINCT FROM audit.b64(NEW.digest) THEN
         RAISE EXCEPTION 'the event commits to other bytes' USING ERRCODE = 'AU007';

@@ -114,3 +114,12 @@ CREATE TRIGGER reviews_items_entered AFTER INSERT ON reviews_item REFERENCING NE
 CREATE TRIGGER reviews_items_moved AFTER UPDATE ON reviews_item
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION reviews_items_moved();
+
+-- Each queue has its stamp from the start.
+CREATE FUNCTION reviews_queue_made() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    INSERT INTO reviews_queuestamp (queue_id, n) VALUES (NEW.name, 0) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER reviews_queue_made AFTER INSERT ON reviews_queue FOR EACH ROW EXECUTE FUNCTION reviews_queue_made();

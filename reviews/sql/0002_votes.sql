@@ -15,7 +15,9 @@ $$;
 CREATE FUNCTION reviews_partial(a reviews_action, person bigint) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT CASE
-        WHEN person = a.requested_by_id THEN 'nobody approves what they proposed'
+        -- Who asks for a reversal answers for it, unless the type wants two people.
+        WHEN person = a.requested_by_id AND (a.reverses_id IS NULL OR a.needed > 1)
+            THEN 'nobody approves what they proposed'
         WHEN person = a.owner_id THEN 'the owner of an agent does not approve its actions'
         WHEN a.needed > 1 AND EXISTS (
             SELECT FROM reviews_decision d
@@ -23,7 +25,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
             THEN 'who escalated is not one of the two'
         WHEN EXISTS (
             SELECT FROM reviews_revision r
-            WHERE r.action_id = a.id AND r.number = a.revision AND r.author_id = person
+            WHERE r.action_id = a.id AND r.number = a.revision AND r.number > 1 AND r.author_id = person
               AND NOT (r.self_edit AND a.needed = 1))
             THEN 'who edited it does not approve it'
     END

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from reviews.ids import new_id
@@ -16,20 +17,34 @@ from tests.roles.world import Session, World
 def world(django_db_setup: None) -> Iterator[World]:
     name = f"{cluster.database_name()}_roles"
     cluster.fresh_database(name)
+    lies(name)
     made = World(name)
     with made.session("web") as s:
         people(s, made)
         kinds(s)
         principals(s, made)
     yield made
+    made.close()
     cluster.drop_database(name)
+
+
+def lies(database: str) -> None:
+    """Operators that say what a cheat would like to hear, in a schema that every login may use."""
+    with psycopg.connect(cluster.server().superuser_url(database), autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA lies")
+        connection.execute("GRANT USAGE ON SCHEMA lies TO PUBLIC")
+        for types, operator, answer in (("text", "<>", "false"), ("integer", ">=", "true"), ("timestamptz", "<=", "false")):
+            function = f"lies.says_{answer}(a {types}, b {types})"
+            connection.execute(f"CREATE FUNCTION {function} RETURNS boolean LANGUAGE sql AS 'SELECT {answer}'")
+            connection.execute(
+                f"CREATE OPERATOR lies.{operator} (FUNCTION = lies.says_{answer}, LEFTARG = {types}, RIGHTARG = {types})"
+            )
 
 
 def people(s: Session, made: World) -> None:
     """ada, grace and lin see `support`; mallory sees `elsewhere`; gone saw `support` and has left; olga owns agents."""
     for queue in ("support", "elsewhere"):
         w.insert(s, "reviews_queue", name=queue, title=queue, help="")
-        w.insert(s, "reviews_queuestamp", queue_id=queue)
     for name in ("ada", "grace", "lin", "mallory", "gone", "olga"):
         made.ids[name] = s.one(
             "INSERT INTO reviews_user (password, is_superuser, username, first_name, last_name, email, is_staff, is_active,"

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from audit.events import EventName
 from reviews.ids import new_id
 from tests import cluster
 
-SECOND = "interval '1 second'"
+CANARY = events.CanarySeeded(canary="c")
 
 
 def digest(salt: bytes, body: bytes) -> bytes:
@@ -98,12 +98,25 @@ class World:
 
     database: str
     ids: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, psycopg.Connection[Any]] = field(default_factory=dict)
 
     @contextmanager
     def session(self, role: str) -> Iterator[Session]:
         """A transaction of this login, committed at the end; rolled back when the block raises."""
-        with psycopg.connect(cluster.login_url(role, self.database), row_factory=dict_row) as connection:
+        url = cluster.login_url(role, self.database)
+        with closing(psycopg.connect(url, row_factory=dict_row)) as connection:  # a failed COMMIT closes it too
             yield Session(connection, role)
+            connection.commit()
+
+    def signed_in(self, role: str) -> Session:
+        """A connection of this login that is kept: signing in takes longer than a cheat."""
+        if role not in self.kept:
+            self.kept[role] = psycopg.connect(cluster.login_url(role, self.database), row_factory=dict_row)
+        return Session(self.kept[role], role)
+
+    def close(self) -> None:
+        for connection in self.kept.values():
+            connection.close()
 
     def __getitem__(self, name: str) -> Any:
         return self.ids[name]
@@ -138,20 +151,25 @@ def propose(s: Session, kind: str, *, key: str | None = None, confidence: float 
     action = new_id()
     salt, body = body_of(key=key or str(action))
     made = digest(salt, body)
-    entry = s.event(
-        EventName.ACTION_PROPOSED,
-        events.ActionProposed(
-            type=kind, type_version="1", proposer="test", digest=made, risk="low", reversibility="reversible",
-            effect_mode="idempotent",
-        ),
-        action, seq=0, head=bytes(32), change=(None, "proposed"), commit={"payload": made},
-    )  # fmt: skip
+    entry = birth(s, kind, action, made)
     insert(
         s, "reviews_action", id=action, type_id=kind, dedup_key=key or str(action), confidence=confidence,
         digest=made, case_seq=1, case_head=entry.hash, **columns,
     )  # fmt: skip
     add_revision(s, action, 1, entry, salt, body, author_id=columns.get("requested_by_id"))
     return action
+
+
+def birth(s: Session, kind: str, action: UUID, made: bytes) -> Entry:
+    """The first event of a case; what the router gives birth to is a canary."""
+    name: EventName = EventName.ACTION_PROPOSED
+    data: events.EventData = events.ActionProposed(
+        type=kind, type_version="1", proposer="test", digest=made, risk="low", reversibility="reversible",
+        effect_mode="idempotent",
+    )  # fmt: skip
+    if s.role == "router":
+        name, data = EventName.CANARY_SEEDED, CANARY
+    return s.event(name, data, action, seq=0, head=bytes(32), change=(None, "proposed"), commit={"payload": made})
 
 
 def routed_event(s: Session, action: UUID, to: str | None, outcome: str = "review", needed: int = 1) -> Entry:
@@ -258,7 +276,11 @@ def retract(s: Session, decision: UUID, by: int | None, action: UUID, *, reopen:
 def message(s: Session, action: UUID, text: str, *, kind: str = "comment", author: int | None = None, **columns: Any) -> UUID:
     salt, body = body_of(text=text)
     last = s.one("SELECT coalesce(max(number), 0) AS n FROM reviews_message WHERE action_id = %s", action)["n"]
-    entry = s.step(EventName.MESSAGE_POSTED, events.MessagePosted(number=last + 1, kind=kind), action)
+    name: EventName = EventName.MESSAGE_POSTED
+    data: events.EventData = events.MessagePosted(number=last + 1, kind=kind)
+    if s.role == "router":
+        name, data = EventName.QUESTION_CLOSED, events.QuestionClosed(how="timed_out")
+    entry = s.step(name, data, action)
     made = new_id()
     values = {"number": last + 1, "author_id": author} | columns
     insert(s, "reviews_message", id=made, action_id=action, kind=kind, digest=digest(salt, body), event_id=entry.id, **values)

@@ -1,0 +1,53 @@
+"""Every cheat, as every login that must be refused, with the code that names why; and nothing changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.roles import cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_votes, targets
+from tests.roles.cheats import Cheat, cases, refusal
+from tests.roles.cheats import REGISTER as CHEATS
+from tests.roles.world import World
+
+assert all((cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_votes))
+
+ROWS = """
+SELECT (SELECT md5(string_agg(x::text, '|' ORDER BY x.id)) FROM reviews_action x) AS reviews_action,
+       (SELECT md5(string_agg(x::text, '|' ORDER BY x.id)) FROM reviews_item x) AS reviews_item,
+       (SELECT md5(string_agg(x::text, '|' ORDER BY x.id)) FROM reviews_attempt x) AS reviews_attempt,
+       (SELECT count(*) FROM reviews_stop WHERE lifted_at IS NULL) AS reviews_stop, (SELECT count(*) FROM reviews_level) AS reviews_level,
+       (SELECT count(*) FROM reviews_decision) AS reviews_decision, (SELECT count(*) FROM reviews_retraction) AS reviews_retraction,
+       (SELECT count(*) FROM reviews_revision) AS reviews_revision, (SELECT count(*) FROM reviews_revisionbody) AS reviews_revisionbody,
+       (SELECT count(*) FROM reviews_message) AS reviews_message, (SELECT count(*) FROM reviews_evidence) AS reviews_evidence,
+       (SELECT count(*) FROM reviews_action_edge) AS reviews_action_edge, (SELECT count(*) FROM audit.login) AS audit_login,
+       (SELECT count(*) FROM audit.event) AS audit_event
+"""
+
+
+@pytest.fixture(scope="session")
+def given(world: World) -> dict[str, Any]:
+    return targets.build(world)
+
+
+def rows(world: World) -> object:
+    s = world.signed_in("auditor")
+    found = s.run(ROWS)
+    s.connection.rollback()
+    return found
+
+
+@pytest.mark.parametrize(("cheat", "role", "code"), list(cases(CHEATS)))
+def test_a_cheat_is_refused(world: World, given: dict[str, Any], cheat: Cheat, role: str, code: str) -> None:
+    before = rows(world)
+    assert refusal(world, role, cheat.attack, given) == code
+    assert rows(world) == before
+
+
+def test_there_are_at_least_forty_cheats_and_every_login_tries_some() -> None:
+    assert len({one.name for one in CHEATS}) == len(CHEATS) >= 40
+    tried = Counter(role for one in CHEATS for role in one.refused)
+    assert set(tried) >= {"web", "router", "agent", "executor", "sequencer", "auditor", "owner"}
+    assert min(tried.values()) >= 10
