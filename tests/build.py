@@ -208,9 +208,18 @@ def seen(item: Item, **more: Any) -> Seen:
 
 
 def decide(house: House, item: Item, decision: DecisionIn = APPROVE, name: str = "ada", **more: Any) -> Decision:
+    _catch_breath(getattr(house, name))
     shown = seen(item, **more)
     with as_role("web"):
         return services.decide(item=item.id, seen=shown, decision=decision, by=house.by(name))
+
+
+def _catch_breath(user: User) -> None:
+    """Not faster after the last decision than the tests' own dwell allows."""
+    last = Decision.objects.filter(reviewer=user).order_by("-created_at").first()
+    if last is not None and settings.TIMINGS.dwell_low < 1:
+        ready = last.created_at + timedelta(seconds=settings.TIMINGS.dwell_low)
+        time.sleep(max(0.0, (ready - timezone.now()).total_seconds()))
 
 
 def approved(house: House, type_name: str = "mail.send", **more: Any) -> Action:

@@ -16,6 +16,10 @@ from reviews.services.proposing import Proposed, propose
 from reviews.states import RETRYABLE, Status
 
 
+# A reversal in one of these did not happen; another may be asked for.
+_DEAD = (Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN, Status.FAILED)
+
+
 def propose_again(*, action: UUID, by: By) -> Proposed:
     """The same bytes as a new action, linked and routed anew; whoever asks is its proposer."""
     with desk_errors(), transaction.atomic():
@@ -35,7 +39,7 @@ def reverse(*, action: UUID, by: By, reason: str) -> Proposed:
         if row.state != Status.SUCCEEDED:
             raise WrongState(f"it is {row.state}; only what succeeded is reversed")
         words = worded(row.type, "reverse", OTHER if reason else "", reason, required=True)
-        earlier = Action.objects.filter(reverses=row).count()
+        earlier = Action.objects.filter(reverses=row, state__in=_DEAD).count()
         proposal = _copy(row, f"reverse/{action}/{earlier}", reasoning=words)
         return propose(proposal=proposal, by=by, reverses=action)
 

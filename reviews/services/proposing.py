@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 
 from audit.events import ActionProposed, EventName
 from audit.services import Actor, Entry, prepare, record
-from reviews.errors import InvalidPayload, NotFound, NotPermitted, desk_errors
+from reviews.errors import InvalidPayload, NotFound, NotPermitted, WrongState, desk_errors
 from reviews.ids import new_id
 from reviews.models import ActionType
 from reviews.registry import canonical
@@ -99,6 +99,8 @@ def propose(
     try:
         return _park(draft)
     except IntegrityError as exc:
+        if "action_one_reversal" in str(exc):
+            raise WrongState("it is being reversed already") from exc
         if "action_dedup" not in str(exc):
             raise
         return _park(draft)  # a twin committed in between: now it is known
