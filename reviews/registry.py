@@ -219,7 +219,7 @@ def _validator(schema: bytes, stored: bool) -> Any:  # noqa: FBT001  a cache key
     return (_Stored if stored else _Strict)(known, registry=Registry())
 
 
-_FRACTION = re.compile(r"-?\d{1,40}(\.\d{1,40})?")
+_FRACTION = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
 def _is_number(_: Any, value: object) -> bool:
@@ -236,7 +236,7 @@ def _numeric(rule: Any) -> Any:
 
     def check(validator: Any, limit: Any, value: Any, schema: Any) -> Any:
         if isinstance(value, str):
-            if schema.get("type") not in ("number", "integer"):
+            if schema.get("type") not in ("number", "integer") or not _FRACTION.fullmatch(value):
                 return ()
             value = Decimal(value)
         return rule(validator, Decimal(str(limit)), value, schema) or ()
