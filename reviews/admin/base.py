@@ -100,6 +100,9 @@ class Verbs(ReadOnly):
         """Whether there is anything left to do to this row."""
         return self.verb_form is not None
 
+    def title(self, row: Any) -> str:
+        return str(row)
+
     def start(self, row: Any) -> dict[str, Any]:
         """What the form shows first for an existing row."""
         return {}
@@ -138,8 +141,8 @@ class Verbs(ReadOnly):
         form = self.verb_form(request.POST or None, initial=self.start(row))
         by = by_of(request)
         if request.method == "POST" and attempt(form, lambda data: self.change(by, row, data)):
-            return self.done(request, f"{row}: done")
-        return self.page(request, form, str(row), self.verb_label, self.verb_intro)
+            return self.done(request, f"{self.title(row)}: done")
+        return self.page(request, form, self.title(row), self.verb_label, self.verb_intro)
 
     def _open(self, request: HttpRequest, row: Model) -> bool:
         return self.can_change(row) and self.has_change_permission(request, row)

@@ -79,13 +79,20 @@ class StopAdmin(Verbs):
         "Proposals wait, people may go on deciding, and an effect already begun may finish."
     )
     verb_intro = "What was approved and still valid starts again as soon as the stop is lifted."
-    list_display = ("__str__", "scope", "reason", "by", "at", "lifted_by", "lifted_at", "lift_reason")
+    list_display = ("what", "scope", "reason", "by", "at", "lifted_by", "lifted_at", "lift_reason")
     list_select_related = ("by", "lifted_by", "principal", "action_type")
     list_filter = ("scope", ("lifted_at", admin.EmptyFieldListFilter))
     ordering = ("-at",)
 
+    @admin.display(description="stopped")
+    def what(self, row: Stop) -> str:
+        return str(row.action_type or row.principal or "everything")
+
+    def title(self, row: Any) -> str:
+        return f"Stop of {self.what(row)}"
+
     def can_change(self, row: Any) -> bool:
-        return row.lifted_at is None
+        return bool(row.lifted_at is None)
 
     def add(self, by: By, data: Mapping[str, Any]) -> object:
         wanted = {name: data[name] for name in ("action_type", "principal", "reason")}
