@@ -117,6 +117,8 @@ class Installation:
         machine.write_private(self.state / "demo.env", "".join(f"{k}={v}\n" for k, v in self.settings().items()))
 
     def _folders(self) -> None:
+        if "%" in f"{ROOT}{self.state}":
+            raise BadSettings("Supervisor cannot work in a folder with % in its name; move the clone or ASSENTRY_STATE.")
         try:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -166,7 +168,7 @@ class Installation:
         kept = {name: os.environ[name] for name in KEEP_FROM_CALLER if name in os.environ}
         values = kept | self.settings() | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
         if role == "web":
-            del values["REDIS_URL"]
+            values["REDIS_URL"] = ""
         return values | ({"ASSENTRY_ROLE": role} if role else {})
 
 

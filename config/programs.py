@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,12 +48,12 @@ def _workers(place: Installation) -> Iterator[Program]:
     yield Program("sequencer", (manage, "sequencer"), "sequencer")
     yield Program("keeper", (manage, "keeper"), "router")
     yield Program("drain", (manage, "drain"), "executor")
-    yield Program("executors", (*CELERY, "config.celery:desk", *WORKER, "-n", "executors@%%h", "-c", "2"), "executor")
-    yield Program("agents", (*CELERY, "config.celery:agent", *WORKER, "-n", "agents@%%h", "-c", "2"), "agent")
+    yield Program("executors", (*CELERY, "config.celery:desk", *WORKER, "-n", "executors@%h", "-c", "2"), "executor")
+    yield Program("agents", (*CELERY, "config.celery:agent", *WORKER, "-n", "agents@%h", "-c", "2"), "agent")
     gunicorn = (
         "-m", "gunicorn", "config.wsgi", "--bind", bind, "--worker-class", "gthread", "--preload",
         "--workers", "2", "--threads", THREADS, "--graceful-timeout", "2", "--access-logfile", "-",
-        "--access-logformat", '%%(t)s "%%(m)s %%(U)s" %%(s)s %%(M)sms', "--no-control-socket",
+        "--access-logformat", '%(t)s "%(m)s %(U)s" %(s)s %(M)sms', "--no-control-socket",
     )  # fmt: skip
     yield Program("web", gunicorn, "web")
 
@@ -64,14 +65,14 @@ def configuration(place: Installation, socket: Path) -> str:
 nodaemon=true
 umask=077
 identifier=assentry
-{user_line()}logfile={place.logs}/supervisor.log
+{user_line()}logfile={ini(place.logs)}/supervisor.log
 logfile_maxbytes=2MB
 logfile_backups=1
-pidfile={place.state}/run/supervisor.pid
-childlogdir={place.logs}
+pidfile={ini(place.state)}/run/supervisor.pid
+childlogdir={ini(place.logs)}
 
 [unix_http_server]
-file={socket}
+file={ini(socket)}
 chmod=0700
 
 [rpcinterface:supervisor]
@@ -86,12 +87,14 @@ def user_line() -> str:
 
 
 def _section(place: Installation, program: Program, rank: int) -> str:
-    command = " ".join(quoted(part) for part in (sys.executable, *program.arguments))
-    environment = ",".join(f'{name}="{escaped(value)}"' for name, value in place.environment(program.role).items())
+    """The rest of its environment a process inherits from supervisor; here stands what is its own."""
+    command = shlex.join((sys.executable, *program.arguments))
+    own = {"ASSENTRY_ROLE": program.role} | ({"REDIS_URL": ""} if program.role == "web" else {})
+    environment = ",".join(f'{name}="{value}"' for name, value in own.items())
     return f"""
 [program:{program.name}]
-command={command}
-directory={ROOT}
+command={ini(command)}
+directory={ini(ROOT)}
 environment={environment}
 priority={rank}
 autostart={"true" if program.server else "false"}
@@ -102,17 +105,12 @@ stopsignal={program.stop}
 stopwaitsecs={program.stop_seconds}
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={place.logs}/{program.name}.log
+stdout_logfile={ini(place.logs)}/{program.name}.log
 stdout_logfile_maxbytes=5MB
 stdout_logfile_backups=1
 """
 
 
-def quoted(part: str) -> str:
-    """One argument for supervisor's own splitting, which follows the shell's double quotes."""
-    return '"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' if set(part) & set(" \"'();#") else part
-
-
-def escaped(value: str) -> str:
-    """A value inside environment="...": % starts an expansion there, and a quote would end it."""
-    return value.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+def ini(value: object) -> str:
+    """A value as supervisor reads it: % starts an expansion there."""
+    return str(value).replace("%", "%%")

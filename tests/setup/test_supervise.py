@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from supervisor.options import ServerOptions
 
 from config.desk import DEATHS, Desk, Failed
-from config.env import ROOT, BadSettings
+from config.env import ROOT, BadSettings, load
 from config.installation import Installation, own_state, without_login
 from config.machine import HOST, answers, data_root, free_port
 from config.processes import birth, is_supervisor, recorded
@@ -48,9 +50,11 @@ def test_each_process_runs_under_its_own_login(place: Installation) -> None:
         assert f'ASSENTRY_ROLE="{role}"' in sections(place)[f"program:{name}"]["environment"]
 
 
-def test_web_and_sequencer_are_not_told_where_redis_is_more_than_needed(place: Installation) -> None:
-    assert "REDIS_URL" not in sections(place)["program:web"]["environment"]
-    assert "REDIS_URL" in sections(place)["program:executors"]["environment"]
+def test_web_is_not_told_where_redis_is(place: Installation) -> None:
+    assert 'REDIS_URL=""' in sections(place)["program:web"]["environment"]
+    environ = place.environment("web") | {"ASSENTRY_STATE": str(place.state), "ASSENTRY_SECRET_KEY": "x" * 50}
+    assert load(environ).redis_url is None
+    assert load(place.environment("executor")).redis_url == f"redis://{HOST}:3/0"
 
 
 def test_no_password_stands_in_the_configuration_or_in_an_environment(tmp_path: Path) -> None:
@@ -68,12 +72,21 @@ def test_no_password_stands_in_the_configuration_or_in_an_environment(tmp_path: 
             subprocess.run(["rm", "-rf", str(place.base)], check=True)
 
 
-def test_odd_characters_in_a_setting_reach_the_process_as_they_are(place: Installation) -> None:
-    from supervisor.datatypes import dict_of_key_value_pairs
-
-    text = sections(place)["program:web"]["environment"]
-    found = dict_of_key_value_pairs(text.replace("%%", "%"))
-    assert found["ASSENTRY_MAIL_FROM"] == 'A "quoted" 100% sender'
+def test_odd_characters_in_paths_and_settings_reach_the_process_as_they_are(tmp_path: Path) -> None:
+    odd = tmp_path / "a b'c"
+    place = Installation(
+        odd, ports={"web": 1, "postgres": 2, "valkey": 3}, environ={"ASSENTRY_MAIL_FROM": 'A "b" 100%'}
+    )
+    for name in ("run", "log"):
+        (odd / name).mkdir(parents=True)
+    (odd / "run" / "supervisor.conf").write_text(configuration(place, odd / "s.sock"))
+    options = ServerOptions()
+    options.realize(["-c", str(odd / "run" / "supervisor.conf")])
+    found = {config.name: config for group in options.process_group_configs for config in group.process_configs}
+    assert shlex.split(found["postgres"].command)[-1] == str(place.base)
+    assert found["web"].stdout_logfile == str(odd / "log" / "web.log")
+    assert shlex.split(found["executors"].command)[-3] == "executors@%h"
+    assert load(place.environment("web") | {"ASSENTRY_SECRET_KEY": "x" * 50}).mail_from == 'A "b" 100%'
 
 
 def test_servers_of_ones_own_replace_the_embedded_ones(tmp_path: Path) -> None:
