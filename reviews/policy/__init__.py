@@ -15,6 +15,7 @@ from reviews.policy.authority import (
 from reviews.policy.batch import BatchItem, BatchLimits, batch_block_reason
 from reviews.policy.pace import batch_dwell, minimum_dwell, undo_window
 from reviews.policy.routing import (
+    FLOOR_NAMES,
     HAND_SET_LONGEST,
     LEVEL_FLOOR,
     NO_GUARANTEE,
@@ -36,9 +37,11 @@ from reviews.policy.routing import (
     standing,
     strictest,
     usable,
+    with_floors,
 )
 
 __all__ = [
+    "FLOOR_NAMES",
     "HAND_SET_LONGEST",
     "LEVEL_FLOOR",
     "NO_GUARANTEE",
@@ -72,4 +75,5 @@ __all__ = [
     "strictest",
     "undo_window",
     "usable",
+    "with_floors",
 ]

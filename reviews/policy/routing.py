@@ -10,7 +10,7 @@ threshold is either set by hand or absent.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
@@ -171,6 +171,17 @@ def route(facts: Facts) -> Routing:
         why=tuple(floor for floor in floors if floor.outcome is outcome),
         policy_version=facts.policy_version,
     )
+
+
+FLOOR_NAMES = frozenset({"cell", "level", "amount", "confidence", "state", "off_plan", "type_minimum", "qa_draw"})
+
+
+def with_floors(routing: Routing, *found: Floor) -> Routing:
+    """The same routing with floors that others found; they can only make it stricter."""
+    floors = (*routing.floors, *found)
+    outcome = strictest(*(floor.outcome for floor in floors))
+    why = tuple(floor for floor in floors if floor.outcome is outcome)
+    return replace(routing, outcome=outcome, mode=MODE[outcome], floors=floors, why=why)
 
 
 def _floors(facts: Facts) -> tuple[Floor, ...]:

@@ -28,7 +28,7 @@ from reviews.models import (
     Stop,
     User,
 )
-from reviews.policy import Facts, Grant, Plan, Routing, route
+from reviews.policy import FLOOR_NAMES, Facts, Floor, Grant, Plan, Routing, route, with_floors
 from reviews.policy.document import DEFAULT_POLICY, PolicyDocument, parse
 from reviews.states import Level as LevelName
 from reviews.states import Outcome, Reversibility, Risk, StopScope
@@ -233,7 +233,7 @@ def _compare(
     new: PolicyDocument,
 ) -> Preview:
     routed = [
-        (action, route(facts(old)), route(facts(new)))
+        (action, _again(action, facts(old)), _again(action, facts(new)))
         for action in actions
         for facts in [partial(_facts_then, action, bodies.get(action.id, {}), levels)]
     ]
@@ -246,6 +246,16 @@ def _compare(
         examples=_examples(changed),
         unreadable=sum(a.id not in bodies for a in actions),
     )
+
+
+def _again(action: Action, facts: Facts) -> Routing:
+    """Route once more, keeping the floors that came from elsewhere, such as hidden characters."""
+    others = [
+        Floor(floor["name"], floor["value"], Outcome(floor["outcome"]))
+        for floor in action.floors
+        if floor["name"] not in FLOOR_NAMES
+    ]
+    return with_floors(route(facts), *others)
 
 
 def _facts_then(

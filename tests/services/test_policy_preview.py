@@ -85,11 +85,11 @@ def test_level_counts_as_it_stood_when_the_action_was_routed(desk: build.House) 
     assert effect.after == {Outcome.ESCALATE: 2}
 
 
-def level(desk: build.House, wanted: Level) -> None:
+def level(desk: build.House, wanted: Level, name: str = "note.add") -> None:
     with as_role("web"):
         set_level(
             principal=desk.agent,
-            action_type=ActionType.objects.get(name="note.add"),
+            action_type=ActionType.objects.get(name=name),
             level=wanted,
             threshold=None if wanted is Level.L0 else 900,
             expires=timezone.now() + timedelta(days=1),
@@ -119,6 +119,14 @@ def test_stop_that_stood_then_still_counts_after_it_was_lifted(desk: build.House
     with as_role("web"):
         lift_stop(stop=stop.id, reason=REASON, by=desk.by("lin"))
     assert as_web(draft()).before == {Outcome.ESCALATE: 1}
+
+
+def test_hidden_characters_still_count_when_policy_is_tried_again(desk: build.House) -> None:
+    level(desk, Level.L4, "mail.send")
+    hidden = {"to": "kim\u200b@example.org", "subject": "x", "body": ""}
+    build.pending(desk, "mail.send", payload=hidden, confidence=0.95)
+    (example,) = as_web(draft(mail_send={"minimum": "escalate"})).examples
+    assert (example.before, example.after) == (Outcome.REVIEW, Outcome.ESCALATE)
 
 
 def test_only_the_last_thousand_are_asked_and_what_is_not_routed_is_not(

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviews.policy import (
+    FLOOR_NAMES,
     Drift,
     Facts,
+    Floor,
     Limits,
     Override,
     Plan,
@@ -21,6 +23,7 @@ from reviews.policy import (
     money,
     route,
     strictest,
+    with_floors,
 )
 from reviews.states import Level, Mode, Outcome, Reversibility, Risk
 
@@ -300,6 +303,20 @@ def test_chip_names_what_the_action_brought_about(changed: dict[str, object], wo
 )
 def test_money_is_written_in_the_currency_s_own_units(amount: int, currency: str, text: str) -> None:
     assert money(amount, currency) == text
+
+
+def test_floor_found_elsewhere_only_makes_it_stricter() -> None:
+    free, strict = route(facts()), route(facts(past_deadline=True))
+    hidden = Floor("hidden", "hidden characters in to", Outcome.REVIEW)
+    held = with_floors(free, hidden)
+    assert (held.outcome, held.mode, held.why) == (Outcome.REVIEW, Mode.HITL, (hidden,))
+    assert chip(held.why) == "hidden characters in to"
+    assert with_floors(strict, hidden).outcome is Outcome.REJECT
+    assert with_floors(free) == free
+
+
+def test_floors_have_the_names_that_are_published() -> None:
+    assert {floor.name for floor in route(facts()).floors} == FLOOR_NAMES
 
 
 anything = st.builds(
