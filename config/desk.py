@@ -32,7 +32,7 @@ READY_SECONDS = 90
 STOP_SECONDS = 60
 DEATHS, WITHIN = 3, 60.0
 TABLES = ("migrate --no-input --skip-checks", "provision --skip-checks")
-CONTENTS = ("sync_registry --skip-checks", "seed --skip-checks")
+CONTENTS = ("seed --skip-checks",)
 
 
 class Failed(Exception):
