@@ -96,7 +96,7 @@ BEGIN
     IF NEW.writer <> who THEN
         RAISE EXCEPTION 'the leaf was written by "%", this session is "%"', NEW.writer, who USING ERRCODE = 'AU003';
     END IF;
-    IF NOT EXISTS (SELECT FROM audit.event_name w WHERE w.name = NEW.name AND who = ANY (w.writers)) THEN
+    IF NOT EXISTS (SELECT FROM audit.event_name w WHERE w.name = NEW.name AND (who = 'one' OR who = ANY (w.writers))) THEN
         RAISE EXCEPTION '"%" is no event that % may write', NEW.name, who USING ERRCODE = 'AU004';
     END IF;
     IF NEW.case_seq = 1 THEN
