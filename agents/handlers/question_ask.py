@@ -38,11 +38,7 @@ class Question(Strict):
             return self
         if self.options is not None and self.answer not in self.options:
             raise ValueError("the answer must be one of the options")
-        if (
-            self.options is None
-            and self.form is None
-            and not isinstance(self.answer, str)
-        ):
+        if self.options is None and self.form is None and not isinstance(self.answer, str):
             raise ValueError("the answer must be text")
         return self
 
@@ -50,16 +46,12 @@ class Question(Strict):
         try:
             Draft202012Validator.check_schema(self.form or {})
         except SchemaError as error:
-            raise ValueError(
-                f"the form is not a JSON Schema: {error.message[:200]}"
-            ) from error
+            raise ValueError(f"the form is not a JSON Schema: {error.message[:200]}") from error
         if self.answer is not None:
             checker = Draft202012Validator(self.form or {}, registry=Registry())
-            error = next(checker.iter_errors(self.answer), None)
-            if error:
-                raise ValueError(
-                    f"the answer does not fit the form: {error.message[:200]}"
-                )
+            wrong = next(checker.iter_errors(self.answer), None)
+            if wrong is not None:
+                raise ValueError(f"the answer does not fit the form: {wrong.message[:200]}")
 
 
 def execute(payload: Question, ctx: EffectContext) -> Any:

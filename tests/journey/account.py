@@ -134,4 +134,4 @@ def against_the_truth(votes: list[Vote], material: Material, done: Done) -> list
     ]
 
 
-NOTHING = Account(*[0] * 13)
+NOTHING = settle_up(cases=[], votes=[], effects=[], doubted=set(), runs=0, edited=0)

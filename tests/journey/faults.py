@@ -9,9 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import redis
 
+from agents import ledger
 from tests.journey.record import Record, Work
 
 LOOK = 0.03  # seconds between two looks for the right moment
@@ -35,6 +37,7 @@ class Fault(threading.Thread):
     valkey: str  # of the user that may flush
     pids: Callable[[], dict[str, int]]
     stop: threading.Event
+    ledger: Path
     patience: float = 25.0
 
     def __post_init__(self) -> None:
@@ -81,7 +84,10 @@ class Fault(threading.Thread):
                 time.sleep(LOOK)
 
     def _kill_at(self, record: Record, pid: int, work: Work, struck: Struck) -> bool:
-        """Kills, and looks whether the effect was still under way: if it had just ended, it does not count."""
+        """Kills between the effect and its record, the worst moment; if both were done by then it does not count."""
+        soon = time.monotonic() + 0.4
+        while time.monotonic() < soon and not any(row.action == work.action for row in ledger.rows(self.ledger)):
+            time.sleep(0.01)
         os.killpg(pid, signal.SIGKILL)
         self._until_new("executors", pid)
         if record.attempt_end(work) not in {None, "lost", "unclear"}:
@@ -97,7 +103,7 @@ class Fault(threading.Thread):
             return
         client = redis.Redis.from_url(self.valkey, socket_timeout=5)
         try:
-            before = int(client.dbsize())  # type: ignore[arg-type]
+            before = int(client.dbsize())
             if unfinished and before:
                 client.flushall()
                 struck.open, struck.detail = f"{unfinished} actions open", f"{before} keys gone"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -61,7 +62,11 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         kept = None
-        if "id" in given or any(name.startswith("data-") for name in given) or given.get("role") == "alert":
+        if (
+            given.keys() & {"id", "aria-label"}
+            or any(name.startswith("data-") for name in given)
+            or given.get("role") == "alert"
+        ):
             kept = Element(tag, given)
             self.elements.append(kept)
         if tag not in VOID:
@@ -187,6 +192,10 @@ class Browser:
         return self._follow("GET", path, b"", {})
 
     def send(self, form: Form, page: Page, *, file: tuple[str, File] | None = None, **fields: str) -> Page:
+        """`post` with the fields as keywords."""
+        return self.post(form, page, fields, file=file)
+
+    def post(self, form: Form, page: Page, fields: Mapping[str, str], *, file: tuple[str, File] | None = None) -> Page:
         """Sends a form as it stands on the page, with these fields set. CSRF token and stamps are what stood there."""
         kept = [(name, value) for name, value in form.fields if name not in fields]
         values = [*kept, *fields.items()]
@@ -258,8 +267,9 @@ def _encoded(values: list[tuple[str, str]]) -> tuple[str, bytes]:
 
 def _multipart(values: list[tuple[str, str]], file: tuple[str, File]) -> tuple[str, bytes]:
     mark = uuid4().hex
-    parts = [f'--{mark}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'.encode() for n, v in values]
+    said = f"--{mark}\r\nContent-Disposition: form-data; name="
+    parts = [f'{said}"{name}"\r\n\r\n{value}\r\n'.encode() for name, value in values]
     field_name, (name, data) = file
-    head = f'--{mark}\r\nContent-Disposition: form-data; name="{field_name}"; filename="{name}"\r\nContent-Type: application/json\r\n\r\n'
+    head = f'{said}"{field_name}"; filename="{name}"\r\nContent-Type: application/json\r\n\r\n'
     body = b"".join([*parts, head.encode(), data, f"\r\n--{mark}--\r\n".encode()])
     return f"multipart/form-data; boundary={mark}", body

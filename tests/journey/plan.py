@@ -1,4 +1,4 @@
-"""Who does what to which call: one is edited, one asked about, one expires, one is undone, the rest follow the truth."""
+"""Who does what to which call: one is edited, one asked about, one expires, one undone; the truth decides the rest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Special:
     expire: str | None
     edit: str | None
     ask: str | None
-    undo: str | None
+    undo: frozenset[str]  # right calls, of which the first that can be is approved, taken back and approved again
     correction: dict[str, Any] | None  # the payload that the edited call gets
 
 
@@ -44,7 +44,7 @@ def choose(material: Material) -> Special:
     sources = {calls[key].tool: key for key in right}
     edit = next((key for key in wrong if calls[key].tool in sources), None)
     ask = next(iter(right), None)
-    undo = next((key for key in wrong if key != edit), None)
+    undo = frozenset(right[1:] or right)
     correction = calls[sources[calls[edit].tool]].arguments if edit else None
     return Special(expire, edit, ask, undo, correction)
 
@@ -108,9 +108,10 @@ class Board:
             self._finished.add(row.action)
             self._taken.pop(row.action, None)
 
-    def is_finished(self, action: str) -> bool:
+    def open_again(self, row: Row) -> None:
+        """Its decision was taken back: it waits once more."""
         with self._lock:
-            return action in self._finished
+            self._finished.discard(row.action)
 
     def deed(self, key: str) -> str:
         """What is to be done with this call now."""
@@ -118,7 +119,7 @@ class Board:
             return "edit"
         if key == self.special.ask and not self.done.asked:
             return "ask"
-        if key == self.special.undo and not self.done.undone:
+        if key in self.special.undo and not self.done.undone:
             return "undo"
         if key == self.special.edit:
             return "approve"

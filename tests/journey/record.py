@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -61,7 +60,7 @@ class Record:
         self._wire.close()
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
-        return self._wire.execute(query, values).fetchall()  # type: ignore[call-overload]
+        return self._wire.execute(query, values).fetchall()
 
     def cases(self) -> list[Case]:
         found = self._rows(
@@ -74,11 +73,6 @@ class Record:
     def runs(self) -> dict[str, int]:
         """How many runs are in each state."""
         return {row.state: row.n for row in self._rows("SELECT state, count(*) AS n FROM agents_run GROUP BY state")}
-
-    def refused_proposals(self) -> int:
-        """Calls that the desk refused when a run proposed them."""
-        text = "SELECT count(*) AS n FROM agents_journal WHERE kind = 'propose' AND convert_from(result, 'UTF8')::jsonb ? 'refused'"
-        return int(self._rows(text)[0].n)
 
     def begun(self) -> list[Work]:
         """Effects under way."""
@@ -141,11 +135,6 @@ class Record:
         text = "SELECT count(*) AS n FROM reviews_decision WHERE reviewer_id IS NULL AND verdict = 'approve'"
         return int(self._rows(text)[0].n)
 
-    def results(self) -> dict[str, dict[str, Any]]:
-        """What each finished run says became of its calls, by conversation."""
-        found = self._rows("SELECT title, result FROM agents_run WHERE state = 'finished'")
-        return {row.title: json.loads(bytes(row.result)) for row in found if row.result}
-
 
 def _vote(row: Any) -> Vote:
 
@@ -156,5 +145,6 @@ def _vote(row: Any) -> Vote:
     back = row.retracted_at.isoformat(timespec="microseconds") if row.retracted_at else None
     return Vote(
         row.action_id, row.call, row.type_id, row.revision, row.verdict, row.username, row.reason_code, row.via,
-        stamp, back, bytes(row.digest).hex(), salt.hex(), sha256(body).hexdigest(), f"desk-{row.action_id}-{row.revision}",
+        stamp, back, bytes(row.digest).hex(), salt.hex(), sha256(body).hexdigest(),
+        f"desk-{row.action_id}-{row.revision}",
     )  # fmt: skip

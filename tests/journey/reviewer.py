@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from tests.journey.http import Browser, Form, Page
@@ -14,7 +15,10 @@ from tests.journey.plan import Board, Row
 
 PAUSE = 0.4  # seconds between two looks at a queue that has nothing for this person
 REASON = "The truth file says that this call is not what the customer's case needs."
+FITS = "It is what the case needs."
 LOOK_AGAIN = {409, 422, 429, 503}  # another look later may succeed
+
+Settler: TypeAlias = Callable[[str], tuple[bool, str]]  # action -> whether it happened, and how one knows
 
 
 @dataclass
@@ -26,7 +30,7 @@ class Reviewer(threading.Thread):
     board: Board
     stop: threading.Event
     queries: tuple[str, ...] = ("",)
-    settler: Callable[[str], tuple[bool, str]] | None = None  # action -> happened, and how one knows
+    settler: Settler | None = None
 
     def __post_init__(self) -> None:
         super().__init__(name=self.browser.name, daemon=True)
@@ -49,7 +53,7 @@ class Reviewer(threading.Thread):
 
     def _round(self) -> bool:
         """One look at the queue and everything in it that is this person's. False if there was nothing."""
-        busy = self._settle() if self.settler else False
+        busy = self._settle(self.settler) if self.settler else False
         query = self.queries[self._turn % len(self.queries)]
         self._turn += 1
         page = self.browser.get(f"/queue/?q={query}")
@@ -67,7 +71,8 @@ class Reviewer(threading.Thread):
             self.board.decline(row, self.name)
             return
         _demand(began, row.ref)
-        if article is None or article.attributes.get("data-state") != "pending":
+        asked = bool(began.elements(aria_label="Open question"))
+        if article is None or asked or article.attributes.get("data-state") != "pending":
             self.board.give_back(row)
             return
         dwell = float(article.attributes.get("data-dwell") or 0.4)
@@ -77,7 +82,7 @@ class Reviewer(threading.Thread):
         ](row, began)
 
     def _approve(self, row: Row, page: Page) -> None:
-        answer = self._post(row, page, "decide", verdict="approve", rationale="It is what the case needs.")
+        answer = self._post(row, page, "decide", verdict="approve", rationale=FITS)
         self._close(row, answer)
 
     def _reject(self, row: Row, page: Page) -> None:
@@ -98,17 +103,18 @@ class Reviewer(threading.Thread):
             self.board.give_back(row)
 
     def _undo(self, row: Row, page: Page) -> None:
-        """Approves by mistake, notices, takes it back within the window; the item then comes again."""
-        answer = self._post(row, page, "decide", verdict="approve", rationale="It is what the case needs.")
-        if not self._accepted(row, answer):
+        """Approves, has second thoughts, takes it back within the window; the item then comes again.
+
+        Where the machine was too slow for the window the approval stands, and another call is taken back.
+        """
+        after = self._post(row, page, "decide", verdict="approve", rationale=FITS, next=f"/a/{row.ref}/")
+        if not self._close(row, after):
             return
-        after = self.browser.get(f"/a/{row.ref}/")
         form = after.form("/undo/")
-        if form is None:
-            self.board.done.refusals.append(f"{row.ref}: no way to take the decision back")
-        elif self.browser.send(form, after).status < 400:
+        if form is not None and not self.board.done.undone and self.browser.send(form, after).status < 400:
             self.board.done.undone = row.action
-            self.board.give_back(row)
+            self.decisions -= 1
+            self.board.open_again(row)
 
     def _post(self, row: Row, page: Page, verb: str, **fields: str) -> Page:
         """A verb's form: the hidden fields that every form of the page carries, and what the person says."""
@@ -118,7 +124,7 @@ class Reviewer(threading.Thread):
         form = Form(
             f"/a/{row.ref}/{verb}/", "post", [(n, v) for n, v in carried.fields if n not in {"release", "text"}]
         )
-        return self.browser.send(form, page, **fields)
+        return self.browser.post(form, page, fields)
 
     def _close(self, row: Row, answer: Page) -> bool:
         if not self._accepted(row, answer):
@@ -140,13 +146,12 @@ class Reviewer(threading.Thread):
             raise AssertionError(f"{row.ref}: {answer.status}\n{answer.text[:2000]}")
         return False
 
-    def _settle(self) -> bool:
+    def _settle(self, settler: Settler) -> bool:
         """What is in doubt is settled by looking into the other system."""
         page = self.browser.get("/queue/?q=is:in_doubt")
         found = [row for row in rows(page) if row.action not in self.board.done.settled] if page.status == 200 else []
         for row in found:
-            assert self.settler is not None  # noqa: S101  for the type checker
-            happened, note = self.settler(row.action)
+            happened, note = settler(row.action)
             address = f"/action/{row.action}/settle/"
             asked = self.browser.get(address)
             form = asked.form("/settle/")

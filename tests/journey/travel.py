@@ -106,7 +106,7 @@ class Journey:
         asked = page.form("/start/")
         if asked is None:
             raise Broken(f"the import page does not ask which tools act: {page.alerts()}")
-        _fine(lead.send(asked, page, **self._choices(page, asked.fields)), "starting the runs")
+        _fine(lead.post(asked, page, self._choices(page, asked.fields)), "starting the runs")
         lead.close()
         runs = sum(self.seen.runs().values())
         self.tell(f"{runs} runs started; {self.material.rarest} expires after {SHORT_DEADLINE} s")
@@ -127,8 +127,8 @@ class Journey:
         self.board = Board(self.material, self.special, _keys(self.seen))
         self.people = [self._reviewer(name) for name in REVIEWERS]
         admin = self.desk.valkey_admin_url
-        self.faults = [Fault(kind, self.url, admin, self.desk.pids, self.stop) for kind in FAULTS]
-        threads = [*self.faults, *self.people]
+        self.faults = [Fault(kind, self.url, admin, self.desk.pids, self.stop, self.ledger) for kind in FAULTS]
+        threads: list[Reviewer | Fault] = [*self.faults, *self.people]
         for thread in threads:
             thread.start()
         try:
@@ -232,7 +232,7 @@ class Journey:
         key.write_text(self._manage("log_key", "--if-missing"), encoding="utf-8")
         shutil.copyfile(self.state / "anchor" / "checkpoint", checkpoint)
         judge = [str(ROOT / "audit" / "verify.py"), str(folder), "--key", str(key), "--against", str(checkpoint)]
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-I", "-S", *judge], capture_output=True, text=True, check=False, cwd="/",
             env={"PATH": os.defpath},
         )  # fmt: skip
@@ -248,7 +248,7 @@ class Journey:
             time.sleep(0.1)
 
     def _manage(self, *command: str) -> str:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *command], cwd=ROOT, env=self.desk.environment("auditor"),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
