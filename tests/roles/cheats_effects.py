@@ -214,6 +214,13 @@ def finish_with_an_old_fence(world: World, s: Session, given: Given) -> None:
     s.run(w.END, "succeeded", given["begun"], 1)
 
 
+@cheat(executor="DK005")
+def finish_with_an_old_fence_and_leave(world: World, s: Session, given: Given) -> None:
+    w.hold(s, 0)
+    s.run(w.END, "succeeded", given["begun"], 1)
+    w.leave(s, given["begun"], 1, "succeeded")
+
+
 @cheat(executor="DK013")
 def succeed_without_having_begun(world: World, s: Session, given: Given) -> None:
     w.finish(s, given["leased"], 1)

@@ -44,6 +44,8 @@ def approve_without_a_vote(world: World, s: Session, given: Given) -> None:
     if s.role == "executor":  # it may set the fewest columns
         return push(s, given["pending"], "approved", "release_at = clock_timestamp()")
     push(s, given["pending"], "approved", DATES)
+    if s.role == "web":
+        s.run(w.CLOSE_ITEM, given["pending"])
 
 
 @cheat(web="DK006")
@@ -60,6 +62,7 @@ def approve_with_a_vote_on_an_earlier_revision(world: World, s: Session, given: 
 @cheat(web="DK006")
 def approve_with_a_vote_that_was_taken_back(world: World, s: Session, given: Given) -> None:
     push(s, given["retracted"], "approved", DATES)
+    s.run(w.CLOSE_ITEM, given["retracted"])
 
 
 @cheat(web="DK006")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
 from reviews.ids import new_id
 from tests import cluster
+from tests.roles import targets
 from tests.roles import world as w
 from tests.roles.world import Session, World
 
@@ -26,6 +28,12 @@ def world(django_db_setup: None) -> Iterator[World]:
     yield made
     made.close()
     cluster.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def given(world: World) -> dict[str, Any]:
+    """Actions in every situation that a cheat may want."""
+    return targets.build(world)
 
 
 def lies(database: str) -> None:

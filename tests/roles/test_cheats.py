@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.roles import cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_votes, targets
+from tests.roles import cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_votes
 from tests.roles.cheats import Cheat, cases, refusal
 from tests.roles.cheats import REGISTER as CHEATS
 from tests.roles.world import World
@@ -25,11 +25,6 @@ SELECT (SELECT md5(string_agg(x::text, '|' ORDER BY x.id)) FROM reviews_action x
        (SELECT count(*) FROM reviews_action_edge) AS reviews_action_edge, (SELECT count(*) FROM audit.login) AS audit_login,
        (SELECT count(*) FROM audit.event) AS audit_event
 """
-
-
-@pytest.fixture(scope="session")
-def given(world: World) -> dict[str, Any]:
-    return targets.build(world)
 
 
 def rows(world: World) -> object:

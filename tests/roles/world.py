@@ -68,7 +68,7 @@ class Session:
     ) -> Entry:
         """Prepares the next event of an action's case and writes it at once."""
         at = self.one("SELECT clock_timestamp() AS at")["at"]
-        with override_settings(DATABASE_ROLE=self.role):
+        with override_settings(DATABASE_ROLE=self.role, ONE_ROLE=self.role == "one"):
             entry = prepare(
                 name=name, data=data, chain=Chain(f"action:{action}", seq, head, at), actor=Actor("system", "tests"),
                 change=change, commit=commit, content=content,
@@ -103,7 +103,7 @@ class World:
     @contextmanager
     def session(self, role: str) -> Iterator[Session]:
         """A transaction of this login, committed at the end; rolled back when the block raises."""
-        url = cluster.login_url(role, self.database)
+        url = cluster.login_url("owner" if role == "one" else role, self.database)
         with closing(psycopg.connect(url, row_factory=dict_row)) as connection:  # a failed COMMIT closes it too
             yield Session(connection, role)
             connection.commit()
