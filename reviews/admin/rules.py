@@ -7,7 +7,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
 
 from reviews.admin.base import Verbs
 from reviews.forms_admin import (
@@ -102,8 +105,19 @@ class StopAdmin(Verbs):
         return lift_stop(stop=row.pk, reason=data["reason"], by=by)
 
 
+class _Stoppable(Verbs):
+    """Rows that have a switch beside them."""
+
+    @admin.display(description="stop")
+    def switch(self, row: ActionType | Principal) -> str:
+        kind = isinstance(row, ActionType)
+        scope, field = ("type", "action_type") if kind else ("agent", "principal")
+        query = urlencode({"scope": scope, field: row.name})
+        return format_html('<a href="{}?{}">Stop</a>', reverse("admin:reviews_stop_add"), query)
+
+
 @admin.register(ActionType)
-class ActionTypeAdmin(Verbs):
+class ActionTypeAdmin(_Stoppable):
     """Kinds of action. Code sets the floor of risk and reversibility; here they may be raised."""
 
     add_form = NewActionTypeForm
@@ -111,7 +125,7 @@ class ActionTypeAdmin(Verbs):
     add_intro = "For a tool known only by its JSON Schema. Types in code register themselves."
     verb_intro = "Actions already proposed keep what they were born with."
     list_display = (
-        "name", "label", "source", "risk", "reversibility", "effect_mode", "queue", "active",
+        "name", "label", "source", "risk", "reversibility", "effect_mode", "queue", "active", "switch",
     )  # fmt: skip
     list_filter = ("risk", "reversibility", "source", "active")
     search_fields = ("name", "label")
@@ -129,11 +143,11 @@ class ActionTypeAdmin(Verbs):
 
 
 @admin.register(Principal)
-class PrincipalAdmin(Verbs):
+class PrincipalAdmin(_Stoppable):
     """Agents and outside programs. They register themselves; people set their frame and owner."""
 
     verb_form = PrincipalForm
-    list_display = ("name", "kind", "label", "version", "owner", "plan_first", "active")
+    list_display = ("name", "kind", "label", "version", "owner", "plan_first", "active", "switch")
     list_select_related = ("owner",)
     list_filter = ("kind", "active")
     search_fields = ("name", "label")

@@ -24,14 +24,19 @@ from reviews.services.rights import demand, demand_reason
 from reviews.states import Risk
 
 
-def _role_entry(name: EventName, *, subject: str, role: str, reason: str, by: By, **data: Any) -> Entry:
-    """An event about what a group or a person may do; its case is that group or person."""
+def _role_entry(
+    name: EventName, *, subject: str, role: str, reason: str, by: By, words: str = "", **data: Any
+) -> Entry:
+    """An event about what a group or a person may do; its case is that group or person.
+
+    `words`, a name that somebody typed, is committed like the reason.
+    """
     return prepare(
         name=name,
         data=events.RoleChange(subject=subject, role=role, **data),
         chain=load_chain(subject),
         actor=actor(by, "lead"),
-        content={"reason": reason},
+        content={"reason": reason} | ({"name": words} if words else {}),
         request=by.request,
     )
 
@@ -50,17 +55,22 @@ def save_queue(*, name: str, title: str, help_text: str, reason: str, by: By) ->
     with desk_errors(), transaction.atomic():
         before = Queue.objects.filter(name=name).first()
         demand(by, "change_queue" if before else "add_queue")
+        words = {"title": title, "help": help_text} | _words_before(before)
         entry = prepare(
             name=EventName.QUEUE_CHANGED,
             data=events.Changed(name=name, before={"exists": before is not None}, after={"exists": True}),
             chain=load_chain(f"queue:{name}"),
             actor=actor(by, "lead"),
-            content={"reason": reason, "title": title, "help": help_text},
+            content={"reason": reason} | {k: v for k, v in words.items() if v},
             request=by.request,
         )
         queue, _ = Queue.objects.update_or_create(name=name, defaults={"title": title, "help": help_text})
         record([entry])
     return queue
+
+
+def _words_before(queue: Queue | None) -> dict[str, str]:
+    return {"title_before": queue.title, "help_before": queue.help} if queue else {}
 
 
 def grant_reach(*, group: Group, queue: Queue, reason: str, by: By) -> Reach:
@@ -192,6 +202,7 @@ def save_group(*, group: Group | None, name: str, permissions: Iterable[Permissi
             role="group",
             before={"rights": before},
             after={"rights": [p.codename for p in wanted]},
+            words=name,
             reason=reason,
             by=by,
         )
@@ -246,7 +257,7 @@ def save_user(
             ),
             chain=load_chain(user_case(row)),
             actor=actor(by, "lead"),
-            content={"reason": reason},
+            content={"reason": reason, "identity": _identity(row)},
             request=by.request,
         )
         record([entry])
@@ -256,6 +267,11 @@ def save_user(
 def _account(user: User) -> dict[str, Any]:
     groups = sorted(user.groups.values_list("pk", flat=True))
     return {name: getattr(user, name) for name in _ACCOUNT} | {"groups": groups}
+
+
+def _identity(user: User) -> str:
+    """Who the pseudonym is: erasable, unlike the event that commits to it."""
+    return "\n".join((user.username, user.get_full_name(), user.email))
 
 
 def _set_password(user: User, password: str) -> None:

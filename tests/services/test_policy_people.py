@@ -1,5 +1,6 @@
 """Queues, reach, authority, groups, accounts: who may change them, and what the record says."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from audit.models import Event
+from audit.models import Content, Event
 from reviews.errors import InvalidDecision, NotPermitted
 from reviews.models import Authority, Queue, Reach, User
 from reviews.policy import Case, may_decide
@@ -27,6 +28,12 @@ from tests.governance import REASON, Office, last_leaf
 
 pytestmark = pytest.mark.django_db
 CASE = Case(type="refund.issue", risk=Risk.MEDIUM, has_amount=True, amount=5_000, currency="EUR")
+
+
+def words_of(leaf: dict[str, Any]) -> dict[str, str]:
+    """The typed words that an event committed to, as they lie in their erasable rows."""
+    rows = Content.objects.filter(event_id=leaf["id"])
+    return {row.field: json.loads(bytes(row.body))[1] for row in rows}
 
 
 def authority(office: Office, **changed: Any) -> Authority:
@@ -118,6 +125,8 @@ def test_queue_is_made_and_renamed_with_its_words_out_of_the_leaf(office: Office
     leaf = last_leaf()
     assert (leaf["name"], leaf["case"]["seq"]) == ("queue.changed", 2)
     assert "desk" not in str(leaf["data"])
+    assert words_of(leaf)["title_before"] == "Night desk"
+    assert words_of(leaf)["title"] == "Late desk"
 
 
 def test_reviewer_changes_neither_queues_nor_reach_nor_authority(office: Office) -> None:
@@ -164,6 +173,7 @@ def test_administrator_makes_an_account_known_to_the_record_by_pseudonym(office:
     assert leaf["data"]["name"] == grace.pseudonym
     assert leaf["data"]["after"]["groups"] == [office.reviewers.pk]
     assert "grace" not in str(leaf).lower()
+    assert words_of(leaf)["identity"].startswith("grace\nGrace\n")
 
 
 def test_account_is_switched_off_with_before_and_after(office: Office) -> None:

@@ -1,5 +1,7 @@
 """The rest of admin: verbs with reasons, refusals on the form, and nothing else to change."""
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -86,6 +88,19 @@ def test_lead_stops_a_type_and_lifts_it_again(office: Office) -> None:
     row.refresh_from_db()
     assert (row.lifted_by, row.lift_reason) == (office.lead.user, REASON)
     assert "Lift this stop" not in text(lead.get(url))
+
+
+@pytest.mark.parametrize("page", ["actiontype", "principal"])
+def test_switch_beside_a_row_opens_the_form_for_that_row(office: Office, page: str) -> None:
+    lead = Browser(office.lead.user)
+    listed = lead.get(f"/admin/reviews/{page}/").content.decode()
+    (url, *_) = re.findall(r'href="(/admin/reviews/stop/add/[^"]+)"', listed)
+    form = lead.get(html.unescape(url)).context["form"]
+    assert form["scope"].value() == {"actiontype": "type", "principal": "agent"}[page]
+    stop = {"scope": form["scope"].value(), "reason": REASON}
+    stop |= {n: form[n].value() for n in ("action_type", "principal") if form[n].value()}
+    lead.post("/admin/reviews/stop/add/", stop)
+    assert Stop.objects.get().scope == form["scope"].value()
 
 
 @pytest.mark.parametrize(
