@@ -183,8 +183,8 @@ class Policy:
                 self.groups[rest[0]] = ({"any": 1, "all": len(rest) - 2}.get(rest[1]) or int(rest[1]), rest[2:])
             elif verb == "quorum":
                 self.quorum = rest[0]
-        if not self.logs:
-            raise Bad("the policy names no log key")
+        if {key.algorithm for key in self.logs} != {1} or {key.algorithm for key in self.witnesses.values()} - {4}:
+            raise Bad("the policy names no log key, or a key of the wrong kind")
     def met(self, signers: set[str], name: str = "", depth: int = 0) -> bool:
         name = name or self.quorum
         needed, members = self.groups.get(name, (1, []))
