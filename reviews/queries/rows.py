@@ -57,7 +57,7 @@ class Row:
     confidence: str
     amount: str
     minor: int | None
-    why: tuple[str, ...]
+    why: str
     version: int
     digest: str
     evidence: int
@@ -106,7 +106,7 @@ def _row(got: Mapping[str, Any]) -> Row:
         confidence="" if got["confidence"] is None else f"{got['confidence']:.2f}",
         amount="" if got["amount"] is None else money(got["amount"], got["currency"]),
         minor=got["amount"],
-        why=why(json.loads(got["floors"]), got["outcome"]),
+        why=chip(_fired(json.loads(got["floors"]), got["outcome"])),
         version=got["version"],
         digest=bytes(got["digest"]).hex(),
         evidence=got["evidence"],
@@ -137,9 +137,13 @@ def _proposer(got: Mapping[str, Any]) -> str:
 
 def why(floors: Any, outcome: str | None) -> tuple[str, ...]:
     """The floors that set the outcome, each in a phrase that betrays nothing about sampling."""
-    found = [chip((_floor(each),)) for each in floors or () if each.get("outcome") == outcome]
+    found = [chip((floor,)) for floor in _fired(floors, outcome)]
     named = tuple(dict.fromkeys(words for words in found if words != ROUTINE))
     return named or (ROUTINE,)
+
+
+def _fired(floors: Any, outcome: str | None) -> tuple[Floor, ...]:
+    return tuple(_floor(each) for each in floors or () if each.get("outcome") == outcome)
 
 
 def _floor(each: Mapping[str, Any]) -> Floor:

@@ -475,6 +475,12 @@
     claimTimer = setTimeout(claim, 1000);
   }
 
+  const panel = $("#filter-panel");
+  if (panel) {
+    panel.open = sessionStorage.getItem("desk:filters") === "open";
+    panel.addEventListener("toggle", () => sessionStorage.setItem("desk:filters", panel.open ? "open" : "closed"));
+  }
+
   window.assentry = { bindings: bound, rows, rowOf, leave, announce, reloadList, current: () => current };
   if (page === "queue") {
     prepareRows();

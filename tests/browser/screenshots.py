@@ -42,7 +42,9 @@ def main() -> None:
                     for name, path in _pages(items):
                         page.goto(found.url + path)
                         page.wait_for_timeout(700)
-                        page.screenshot(path=folder / f"{name}-{size}-{theme}.png", full_page=size == "phone" or name not in ("queue",))
+                        shape = {"clip": {"x": 0, "y": 0, "width": width, "height": 1500}} if size == "phone" else {}
+                        whole = name != "queue" or size == "phone"
+                        page.screenshot(path=folder / f"{name}-{size}-{theme}.png", full_page=whole, **shape)
                     context.close()
             browser.close()
 
