@@ -15,7 +15,6 @@ from reviews.services.base import By, body_of, reached
 from reviews.services.proposing import Proposed, propose
 from reviews.states import RETRYABLE, Status
 
-
 # A reversal in one of these did not happen; another may be asked for.
 _DEAD = (Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN, Status.FAILED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.db import transaction
 
 from audit import events
 from audit.events import EventName
+from audit.services import now as database_clock
 from audit.services import record
 from reviews.errors import (
     InvalidDecision,
@@ -50,6 +52,7 @@ from reviews.states import MODE, Outcome, Risk, Status, Verdict
 from reviews.visible import all_texts, hidden_at
 
 CLOSING = (Verdict.APPROVE, Verdict.REJECT)
+_LONGEST_WAIT = timedelta(seconds=10)  # more than any lock is waited for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,7 @@ def demand_authority(case: Case, read: Read, by: By) -> None:
 def demand_approvable(case: Case, row: DeskItem, read: Read, by: By) -> None:
     """Everything that stands against an approval, each refusal in words."""
     action = case.action
+    _demand_in_time(case)
     if row.question_open:
         raise WrongState("a question is open; it can be rejected, or answered first")
     if read.problem:
@@ -142,6 +146,15 @@ def demand_approvable(case: Case, row: DeskItem, read: Read, by: By) -> None:
     permission = may_approve(by.user.id, parties_of(action))
     if not permission.allowed:
         raise NotPermitted(permission.reason)
+
+
+def _demand_in_time(case: Case) -> None:
+    """The lock may have been waited for: near the deadline the clock is read again."""
+    deadline = case.action.decide_by
+    if deadline is None or deadline - case.now > _LONGEST_WAIT:
+        return
+    if deadline <= database_clock():
+        raise WrongState(f"its time was over at {deadline:%H:%M:%S} UTC; it expires")
 
 
 def parties_of(action: Action) -> Parties:

@@ -28,9 +28,7 @@ def ask(house: build.House, item: Item, text: str = "Which order?", **more: Any)
 
 def answer(house: build.House, item: Item, question: UUID, name: str = "noor", **more: Any) -> None:
     with as_role("web"):
-        services.answer(
-            action=item.action_id, question=question, text="the second one", by=house.by(name), **more
-        )
+        services.answer(action=item.action_id, question=question, text="the second one", by=house.by(name), **more)
 
 
 def by_run(house: build.House, **more: Any) -> tuple[UUID, Item]:

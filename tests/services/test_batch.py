@@ -196,17 +196,13 @@ def test_nobody_undoes_the_batch_of_another() -> None:
     assert {build.state_of(i.action_id).state for i in items} == {Status.APPROVED}
 
 
-def test_fifty_take_as_many_statements_as_one(
-    django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fifty_take_as_many_statements_as_one(django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     build.timings(monkeypatch, undo_low=30.0)
     house = build.house()
     for count in (1, 50):
         chosen = select(several(house, count))
         with as_role("web"), django_assert_num_queries(12):
-            result = services.batch_decide(
-                items=chosen, decision=APPROVE, by=house.by(), opened_at=build.long_ago()
-            )
+            result = services.batch_decide(items=chosen, decision=APPROVE, by=house.by(), opened_at=build.long_ago())
         assert result.applied == count
         with as_role("web"), django_assert_num_queries(10):
             services.retract_batch(batch=result.batch, by=house.by())

@@ -267,9 +267,7 @@ def test_whoever_escalated_is_not_one_of_the_two() -> None:
     item = build.pending(house, "files.delete")
     shown = build.seen(item)
     with as_role("web"):
-        services.escalate(
-            item=item.id, seen=shown, target=house.leads, rationale="above my head", by=house.by()
-        )
+        services.escalate(item=item.id, seen=shown, target=house.leads, rationale="above my head", by=house.by())
     with build.refused(NotPermitted, "you escalated this"):
         build.decide(house, item)
 
@@ -283,7 +281,11 @@ def test_the_event_holds_who_what_when_and_why() -> None:
     assert leaf["actor"]["ref"] == house.ada.pseudonym
     assert leaf["change"] == {"from": "pending", "to": "approved"}
     assert leaf["data"]["evidence_seen"] == 1
-    assert (leaf["data"]["verdict"], leaf["data"]["outcome"], leaf["data"]["policy_version"]) == ("approve", "review", 0)
+    assert (leaf["data"]["verdict"], leaf["data"]["outcome"], leaf["data"]["policy_version"]) == (
+        "approve",
+        "review",
+        0,
+    )
     assert set(leaf["commit"]) == {"rationale", "identity"}
     assert b"Ada" not in bytes(row.leaf)
 
@@ -307,4 +309,3 @@ def test_claims_are_free_again_after_a_vote_that_leaves_it_open() -> None:
     build.decide(house, item)
     assert Item.objects.get(id=item.id).claimed_by is None
     assert Decision.objects.filter(action=item.action_id).count() == 1
-

@@ -116,10 +116,10 @@ def test_a_retry_waits_for_its_delay_and_keeps_its_key() -> None:
     assert row.failures == 1
 
 
-@pytest.mark.parametrize(("mode", "end", "status"), [("idempotent", E.NOT_DONE, S.FAILED), ("idempotent", E.UNCLEAR, S.IN_DOUBT)])
-def test_after_six_tries_it_ends(
-    monkeypatch: pytest.MonkeyPatch, mode: str, end: AttemptEnd, status: Status
-) -> None:
+@pytest.mark.parametrize(
+    ("mode", "end", "status"), [("idempotent", E.NOT_DONE, S.FAILED), ("idempotent", E.UNCLEAR, S.IN_DOUBT)]
+)
+def test_after_six_tries_it_ends(monkeypatch: pytest.MonkeyPatch, mode: str, end: AttemptEnd, status: Status) -> None:
     quick(monkeypatch)
     house = build.house()
     held = build.begun(house, MODES[mode])

@@ -71,10 +71,10 @@ def test_the_oldest_release_goes_first() -> None:
     assert [build.take().action for _ in rows] == [row.id for row in rows]
 
 
-@pytest.mark.parametrize(("types", "queue"), [({}, "default"), ({"mail.send": 2}, "default"), ({"note.add": 1}, "default"), (None, "slow")])
-def test_a_worker_gets_only_types_versions_and_queues_that_it_knows(
-    types: dict[str, int] | None, queue: str
-) -> None:
+@pytest.mark.parametrize(
+    ("types", "queue"), [({}, "default"), ({"mail.send": 2}, "default"), ({"note.add": 1}, "default"), (None, "slow")]
+)
+def test_a_worker_gets_only_types_versions_and_queues_that_it_knows(types: dict[str, int] | None, queue: str) -> None:
     house = build.house()
     build.released(house)
     assert lease(queue, types) is None

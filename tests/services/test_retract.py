@@ -40,7 +40,10 @@ def test_the_vote_stays_in_the_record_and_counts_no_more() -> None:
     take_back(house, build.decide(house, item))
     build.decide(house, item, REJECT)
     build.state_of(item.action_id, Status.REJECTED)
-    assert list(Decision.objects.order_by("created_at").values_list("verdict", "round")) == [("approve", 0), ("reject", 1)]
+    assert list(Decision.objects.order_by("created_at").values_list("verdict", "round")) == [
+        ("approve", 0),
+        ("reject", 1),
+    ]
 
 
 def test_either_of_two_voters_may_take_the_closing_approval_apart() -> None:

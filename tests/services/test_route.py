@@ -116,7 +116,12 @@ def test_what_is_irreversible_is_never_policys_to_approve() -> None:
 
 @pytest.mark.parametrize(
     ("amount", "outcome", "needed"),
-    [(5_000, "review", 1), (20_001, "two_person_review", 2), (50_001, "escalate", 2), (-20_001, "two_person_review", 2)],
+    [
+        (5_000, "review", 1),
+        (20_001, "two_person_review", 2),
+        (50_001, "escalate", 2),
+        (-20_001, "two_person_review", 2),
+    ],
 )
 def test_limits_on_amounts_raise_what_is_asked_for(amount: int, outcome: str, needed: int) -> None:
     house = build.house()

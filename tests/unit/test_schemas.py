@@ -130,7 +130,11 @@ def test_a_proposal_names_nothing_but_what_is_its_own(more: dict[str, Any]) -> N
 
 def test_a_decision_from_json_is_strict() -> None:
     assert DecisionIn.model_validate_json('{"verdict":"approve"}').verdict == "approve"
-    for raw in ('{"verdict":"maybe"}', '{"verdict":"approve","reviewer":1}', json.dumps({"verdict": "reject", "rationale": "x" * 4_001})):
+    for raw in (
+        '{"verdict":"maybe"}',
+        '{"verdict":"approve","reviewer":1}',
+        json.dumps({"verdict": "reject", "rationale": "x" * 4_001}),
+    ):
         with pytest.raises(ValidationError):
             DecisionIn.model_validate_json(raw)
 
