@@ -43,9 +43,7 @@ class Row(NamedTuple):
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as connection:
-        if not connection.execute(
-            "SELECT 1 FROM sqlite_master WHERE name = 'effect_not_removed'"
-        ).fetchone():
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'effect_not_removed'").fetchone():
             connection.executescript(_SCHEMA)
         yield connection
 

@@ -53,9 +53,7 @@ def _opened(path: Path) -> Iterator[mailbox.Mailbox[Any]]:
     if not path.exists():
         raise FileNotFoundError(f"there is no mailbox at {path}")
     box: mailbox.Mailbox[Any] = (
-        mailbox.Maildir(path, create=False)
-        if path.is_dir()
-        else mailbox.mbox(path, create=False)
+        mailbox.Maildir(path, create=False) if path.is_dir() else mailbox.mbox(path, create=False)
     )
     box.lock()
     try:
@@ -92,9 +90,7 @@ def move(path: Path, id: str, folder: str, *, back: bool = False) -> bool:
 
     It is written to its new place before it leaves the old one: a crash between leaves two, never none.
     """
-    source, target = (
-        (beside(path, folder), path) if back else (path, beside(path, folder))
-    )
+    source, target = (beside(path, folder), path) if back else (path, beside(path, folder))
     _create(target, like=path)
     if _holds(target, id):
         _remove(source, id)
@@ -113,11 +109,7 @@ def beside(path: Path, folder: str) -> Path:
     """Where a folder of this mailbox lies: Maildir++ has `.Archive` inside, an mbox its neighbour."""
     if not _FOLDER.fullmatch(folder):
         raise ValueError(f"{folder!r} is not the name of a folder")
-    return (
-        path / f".{folder}"
-        if path.is_dir()
-        else path.with_name(f"{path.name}.{folder.lower()}")
-    )
+    return path / f".{folder}" if path.is_dir() else path.with_name(f"{path.name}.{folder.lower()}")
 
 
 def _folders(path: Path) -> list[Path]:
@@ -128,9 +120,7 @@ def _folders(path: Path) -> list[Path]:
 
 def _create(path: Path, *, like: Path) -> None:
     if not path.exists():
-        box: mailbox.Mailbox[Any] = (
-            mailbox.Maildir(path) if like.is_dir() else mailbox.mbox(path)
-        )
+        box: mailbox.Mailbox[Any] = mailbox.Maildir(path) if like.is_dir() else mailbox.mbox(path)
         box.close()
 
 

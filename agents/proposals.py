@@ -39,11 +39,7 @@ class _Alternative(_Form):
     confidence: Share | None = None
 
     def __str__(self) -> str:
-        return (
-            self.intent
-            if self.confidence is None
-            else f"{self.intent} {self.confidence:.4g}"
-        )
+        return self.intent if self.confidence is None else f"{self.intent} {self.confidence:.4g}"
 
 
 class _Classified(_Form):
@@ -79,11 +75,7 @@ def _classified(value: dict[str, Any]) -> dict[str, Any]:
         value = value | {"alternatives": tuple(value["alternatives"])}
     row = _Classified.model_validate(value)
     others = "\n".join(str(other) for other in row.alternatives or ())
-    evidence = (
-        (EvidenceIn(kind="record", title="Next best intents", text=others),)
-        if others
-        else ()
-    )
+    evidence = (EvidenceIn(kind="record", title="Next best intents", text=others),) if others else ()
     return {
         "payload": {"text": row.text, "intent": row.proposed_intent},
         "confidence": row.confidence,
@@ -94,9 +86,7 @@ def _classified(value: dict[str, Any]) -> dict[str, Any]:
 
 def _general(value: dict[str, Any]) -> dict[str, Any]:
     row = _General.model_validate(value)
-    evidence = tuple(
-        EvidenceIn(title=p.title, text=p.text, source=p.source) for p in row.evidence
-    )
+    evidence = tuple(EvidenceIn(title=p.title, text=p.text, source=p.source) for p in row.evidence)
     return {
         "payload": row.payload,
         "confidence": row.confidence,
@@ -106,9 +96,7 @@ def _general(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "route.question": _classified
-}
+_FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"route.question": _classified}
 
 
 def read(data: bytes, *, type_name: str) -> Iterator[Row | Refusal]:
@@ -146,9 +134,7 @@ def _row(raw: bytes, line: int, type_name: str, key: str) -> Row | Refusal:
         return Refusal(name, line, str(error).removeprefix("payload: "))
 
 
-def _form(
-    type_name: str, value: dict[str, Any]
-) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _form(type_name: str, value: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return _general if "payload" in value else _FORMS.get(type_name, _general)
 
 

@@ -9,12 +9,8 @@ from typing import Any
 
 from agents.mailboxes import Mail
 
-_AUTOMATIC = re.compile(
-    r"\b(no-?reply|do-?not-?reply|mailer-daemon|notifications?)\b", re.IGNORECASE
-)
-_BILL = re.compile(
-    r"\b(invoice|receipt|bill|payment reminder|rechnung|facture)\b", re.IGNORECASE
-)
+_AUTOMATIC = re.compile(r"\b(no-?reply|do-?not-?reply|mailer-daemon|notifications?)\b", re.IGNORECASE)
+_BILL = re.compile(r"\b(invoice|receipt|bill|payment reminder|rechnung|facture)\b", re.IGNORECASE)
 _ASKS = re.compile(r"\?|\b(could|can|would) you\b|\bplease\b", re.IGNORECASE)
 
 
@@ -49,13 +45,9 @@ class Track:
 def suggest(mail: Mail, *, accounts: str) -> Suggestion:
     """The first rule that fits. Every message gets a suggestion; bills go to `accounts`."""
     if mail.bulk:
-        return _archive(
-            mail, "newsletter", "It was sent to a list, with a way to unsubscribe."
-        )
+        return _archive(mail, "newsletter", "It was sent to a list, with a way to unsubscribe.")
     if _AUTOMATIC.search(mail.address.partition("@")[0]) or not mail.address:
-        return _archive(
-            mail, "automatic", "Its sender is a machine that reads no answers."
-        )
+        return _archive(mail, "automatic", "Its sender is a machine that reads no answers.")
     bill = _BILL.search(mail.subject)
     if bill:
         return _forward(mail, accounts, f"Its subject says “{bill.group()}”.")
@@ -72,9 +64,7 @@ def suggest(mail: Mail, *, accounts: str) -> Suggestion:
 def _around(text: str, at: int) -> str:
     """The line in which something was found, shortened."""
     start = text.rfind("\n", 0, at) + 1
-    line = " ".join(
-        text[start : (text.find("\n", at) + 1 or len(text) + 1) - 1].split()
-    )
+    line = " ".join(text[start : (text.find("\n", at) + 1 or len(text) + 1) - 1].split())
     return line if len(line) <= 160 else f"{line[:159]}…"
 
 
@@ -106,11 +96,7 @@ _WORDS: Mapping[str, str] = {
 
 
 def _reply(mail: Mail, rule: str, reason: str) -> Suggestion:
-    subject = (
-        mail.subject
-        if mail.subject.lower().startswith("re:")
-        else f"Re: {mail.subject}"
-    )
+    subject = mail.subject if mail.subject.lower().startswith("re:") else f"Re: {mail.subject}"
     who = mail.sender.partition("<")[0].strip(' "') or "there"
     payload = {
         "to": mail.reply_to,

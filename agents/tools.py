@@ -94,9 +94,7 @@ def acts(tool: str) -> bool:
 def guess(tool: str) -> Guess:
     """Risk, reversibility and effect mode that the verb suggests; careful where it says nothing."""
     verb = words(tool)[:1]
-    return next(
-        (found for verbs, found in _GUESSES if verb and verb[0] in verbs), _OTHER
-    )
+    return next((found for verbs, found in _GUESSES if verb and verb[0] in verbs), _OTHER)
 
 
 def prefix_of(file: str) -> str:
@@ -112,11 +110,7 @@ def prefix_of(file: str) -> str:
         "data",
         "export",
     }
-    kept = [
-        word
-        for word in words(file.rpartition("/")[2].split(".")[0])
-        if word not in usual and not word.isdigit()
-    ]
+    kept = [word for word in words(file.rpartition("/")[2].split(".")[0]) if word not in usual and not word.isdigit()]
     return kept[0][:20] if kept else "tool"
 
 
@@ -132,13 +126,7 @@ def infer(values: Sequence[object]) -> dict[str, Any]:
         kinds.discard("integer")
     if len(kinds) > 1:
         parts = [
-            infer(
-                [
-                    v
-                    for v in values
-                    if _kind(v) == kind or (kind, _kind(v)) == ("number", "integer")
-                ]
-            )
+            infer([v for v in values if _kind(v) == kind or (kind, _kind(v)) == ("number", "integer")])
             for kind in sorted(kinds)
         ]
         return {"anyOf": parts}
@@ -179,9 +167,7 @@ def _object(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for value in values for name in value))
     return {
         "type": "object",
-        "properties": {
-            name: infer([v[name] for v in values if name in v]) for name in names
-        },
+        "properties": {name: infer([v[name] for v in values if name in v]) for name in names},
         "required": [name for name in names if all(name in value for value in values)],
         "additionalProperties": False,
     }
@@ -218,17 +204,9 @@ def _telling(tool: str, schema: Mapping[str, Any]) -> list[str]:
         name for name in schema.get("required") or properties
         if re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name) and properties.get(name, {}).get("type") in {"string", "integer"}
     ]  # fmt: skip
-    amounts = [
-        name for name in scalar if "amount" in name.lower() or "price" in name.lower()
-    ][:1]
-    ids = [
-        name
-        for name in scalar
-        if re.search(r"(^|_)(id|number|name|email|to|path)$|Id$", name)
-    ]
-    ids.sort(
-        key=lambda name: not set(words(name)[:1]) & set(words(tool))
-    )  # reservation_id for cancel_reservation
+    amounts = [name for name in scalar if "amount" in name.lower() or "price" in name.lower()][:1]
+    ids = [name for name in scalar if re.search(r"(^|_)(id|number|name|email|to|path)$|Id$", name)]
+    ids.sort(key=lambda name: not set(words(name)[:1]) & set(words(tool)))  # reservation_id for cancel_reservation
     return [*amounts, *ids[:1]] or scalar[:1]
 
 
@@ -272,10 +250,7 @@ def inventory(conversations: Iterable[Conversation], *, prefix: str) -> list[Too
         for call in conversation.calls:
             calls.setdefault(call.tool, []).append(call)
     taken: dict[str, str] = {}
-    found = [
-        _tool(name, made, listed.get(name), _free(prefix, name, taken))
-        for name, made in calls.items()
-    ]
+    found = [_tool(name, made, listed.get(name), _free(prefix, name, taken)) for name, made in calls.items()]
     return sorted(found, key=lambda tool: (not tool.acts, -tool.count, tool.name))
 
 
@@ -296,11 +271,7 @@ def _tool(
     values = [call.arguments for call in made]
     schema = _listed_schema(listed[1]) if listed else None
     chosen = schema or infer(values)
-    label = (
-        (listed[0].split("\n")[0] if listed else "")[:120]
-        or " ".join(words(name)).capitalize()
-        or name
-    )
+    label = (listed[0].split("\n")[0] if listed else "")[:120] or " ".join(words(name)).capitalize() or name
     return Tool(
         name, type_, len(made), acts(name), guess(name), chosen, template(name, chosen), label,
         schema is not None, values[0],
@@ -314,9 +285,7 @@ def _listed_schema(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
         Draft202012Validator.check_schema(schema)
     except SchemaError:
         return None
-    return (
-        schema if isinstance(schema, dict) and schema.get("type") == "object" else None
-    )
+    return schema if isinstance(schema, dict) and schema.get("type") == "object" else None
 
 
 def _bound(value: object) -> float:

@@ -24,9 +24,7 @@ from reviews.schemas import Confidence, decode, encode
 MAX_MESSAGE = 1024 * 1024  # bytes of one message as JSON; evidence has the same limit
 MAX_CONVERSATION = 4 * 1024 * 1024  # bytes of one conversation as JSON
 _ARRAY = re.compile(rb"\s*\[")
-_NUL = re.compile(
-    r"(?<!\\)(\\\\)*\\u0000"
-)  # written by json.dumps, unlike a backslash before the word u0000
+_NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # written by json.dumps, unlike a backslash before the word u0000
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -48,11 +46,7 @@ class _Lenient(BaseModel):
 
 
 def _number(value: object) -> object:
-    return (
-        float(value)
-        if isinstance(value, Decimal | int) and not isinstance(value, bool)
-        else value
-    )
+    return float(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else value
 
 
 Share = Annotated[Confidence, BeforeValidator(_number)]
@@ -87,19 +81,12 @@ class Message(_Lenient):
     def text(self) -> str:
         """The words of the message; parts that are not text are named in brackets."""
         if isinstance(self.content, list):
-            return "\n".join(
-                part.text if part.text is not None else f"[{part.type}]"
-                for part in self.content
-            )
+            return "\n".join(part.text if part.text is not None else f"[{part.type}]" for part in self.content)
         return self.content or ""
 
     @property
     def calls(self) -> list[ToolCall]:
-        older = (
-            [ToolCall(id="function_call", function=self.function_call)]
-            if self.function_call
-            else []
-        )
+        older = [ToolCall(id="function_call", function=self.function_call)] if self.function_call else []
         return [*(self.tool_calls or ()), *older]
 
 
@@ -151,33 +138,21 @@ class Conversation:
 
     def before(self, call: Call, limit: int = MAX_MESSAGE) -> str:
         """The conversation up to this call as readable text; the earliest lines go first if it is too long."""
-        shown = [
-            _readable(index, message)
-            for index, message in enumerate(self.messages[: call.index])
-        ]
+        shown = [_readable(index, message) for index, message in enumerate(self.messages[: call.index])]
         said = self.messages[call.index].text
         shown += [f"[{call.index}] assistant: {said}"] if said else []
         return _clipped(shown, limit)
 
     def last_word(self, call: Call) -> str:
         """What the user said last before the call, or nothing."""
-        spoken = [
-            m.text for m in self.messages[: call.index] if m.role == "user" and m.text
-        ]
+        spoken = [m.text for m in self.messages[: call.index] if m.role == "user" and m.text]
         return spoken[-1] if spoken else ""
 
 
 def _readable(index: int, message: Message) -> str:
     who = f"{message.role} {message.name}" if message.name else message.role
-    lines = (
-        [f"[{index}] {who}: {message.text}"]
-        if message.text or not message.calls
-        else []
-    )
-    lines += [
-        f"[{index}] {who} calls {call.function.name} {call.function.arguments}"
-        for call in message.calls
-    ]
+    lines = [f"[{index}] {who}: {message.text}"] if message.text or not message.calls else []
+    lines += [f"[{index}] {who} calls {call.function.name} {call.function.arguments}" for call in message.calls]
     return "\n".join(lines)
 
 
@@ -201,9 +176,7 @@ def read(data: bytes, *, name: str) -> Iterator[Conversation | Refusal]:
             continue
         found = one(raw, name=f"{_stem(name)}:{line}", line=line)
         if isinstance(found, Conversation) and found.id in seen:
-            found = Refusal(
-                found.id, line, "its conversation_id occurred before in this file"
-            )
+            found = Refusal(found.id, line, "its conversation_id occurred before in this file")
         if isinstance(found, Conversation):
             seen.add(found.id)
         yield found
@@ -216,11 +189,7 @@ def _stem(name: str) -> str:
 def _pieces(data: bytes, name: str) -> Iterator[tuple[int, bytes | Refusal]]:
     """Line number and JSON text of each conversation."""
     if name.endswith(".jsonl"):
-        yield from (
-            (n, part)
-            for n, part in enumerate(data.splitlines(), start=1)
-            if part.strip()
-        )
+        yield from ((n, part) for n, part in enumerate(data.splitlines(), start=1) if part.strip())
     elif _ARRAY.match(data):
         yield from _elements(data, name)
     elif data.strip():
@@ -256,12 +225,7 @@ def _elements(data: bytes, name: str) -> Iterator[tuple[int, bytes | Refusal]]:
                 ),
             )
             return
-        if (
-            first
-            and isinstance(value, dict)
-            and "role" in value
-            and "messages" not in value
-        ):
+        if first and isinstance(value, dict) and "role" in value and "messages" not in value:
             yield line, data
             return
         yield line, text[at:end].encode()
@@ -295,11 +259,7 @@ def _guess_name(raw: bytes | str, name: str) -> str:
 
 def _name(row: Mapping[str, Any], name: str) -> str:
     given = row.get("conversation_id", row.get("id"))
-    return (
-        str(given)[:120]
-        if isinstance(given, str | int) and str(given).strip()
-        else name
-    )
+    return str(given)[:120] if isinstance(given, str | int) and str(given).strip() else name
 
 
 def _ascii(raw: bytes | str) -> str:
@@ -308,9 +268,7 @@ def _ascii(raw: bytes | str) -> str:
     return re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found.group())[1:-1], text)
 
 
-def _checked(
-    row: dict[str, Any], raw: str, name: str, line: int
-) -> Conversation | Refusal:
+def _checked(row: dict[str, Any], raw: str, name: str, line: int) -> Conversation | Refusal:
     try:
         _sizes(row)
         parsed = _Row.model_validate(row)
@@ -321,9 +279,7 @@ def _checked(
         return Refusal(name, line, _broken(error))
     except RecursionError:
         return Refusal(name, line, "is nested too deeply")
-    return Conversation(
-        name, line, raw, tuple(parsed.messages), calls, tuple(parsed.tools or ())
-    )
+    return Conversation(name, line, raw, tuple(parsed.messages), calls, tuple(parsed.tools or ()))
 
 
 def _sizes(row: dict[str, Any]) -> None:
@@ -338,14 +294,10 @@ def _sizes(row: dict[str, Any]) -> None:
         if _NUL.search(text):
             raise InvalidPayload(f"message {index} holds a NUL character")
         if size > MAX_MESSAGE:
-            raise InvalidPayload(
-                f"message {index} has {size:,} bytes; {MAX_MESSAGE:,} are allowed"
-            )
+            raise InvalidPayload(f"message {index} has {size:,} bytes; {MAX_MESSAGE:,} are allowed")
         total += size
     if total > MAX_CONVERSATION:
-        raise InvalidPayload(
-            f"its messages have {total:,} bytes; {MAX_CONVERSATION:,} are allowed"
-        )
+        raise InvalidPayload(f"its messages have {total:,} bytes; {MAX_CONVERSATION:,} are allowed")
 
 
 def first_complaint(error: ValidationError) -> str:
@@ -358,11 +310,7 @@ def first_complaint(error: ValidationError) -> str:
 
 
 def _calls(row: _Row) -> Iterator[Call]:
-    made = [
-        (index, call)
-        for index, message in enumerate(row.messages)
-        for call in message.calls
-    ]
+    made = [(index, call) for index, message in enumerate(row.messages) for call in message.calls]
     times = Counter(call.id for _, call in made)
     named: set[str] = set()
     for index, call in made:
@@ -370,9 +318,7 @@ def _calls(row: _Row) -> Iterator[Call]:
         if key in named:
             raise InvalidPayload(f"message {index} has two calls with the id {call.id}")
         if row.messages[index].role != "assistant":
-            raise InvalidPayload(
-                f"message {index} calls a tool, but its role is {row.messages[index].role}"
-            )
+            raise InvalidPayload(f"message {index} calls a tool, but its role is {row.messages[index].role}")
         named.add(key)
         confidence = _confidence(row, key, call, alone=times[call.id] == 1)
         yield Call(

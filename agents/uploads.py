@@ -86,5 +86,9 @@ def read_note(token: str, kind: str) -> Any:
 def offered() -> list[Offered]:
     """The files that may be chosen without an upload."""
     found = [(SAMPLE, True), (Path(settings.SAMPLE_DATA), False)]
-    paths = [(path, shipped) for place, shipped in found for pattern in _PATTERNS for path in sorted(place.glob(pattern))]
-    return [Offered(f"{'sample' if shipped else 'data'}/{path.name}", path.name, path, shipped) for path, shipped in paths]
+    paths = [
+        (path, shipped) for place, shipped in found for pattern in _PATTERNS for path in sorted(place.glob(pattern))
+    ]
+    return [
+        Offered(f"{'sample' if shipped else 'data'}/{path.name}", path.name, path, shipped) for path, shipped in paths
+    ]

@@ -13,19 +13,13 @@ from pydantic import AfterValidator, Field
 
 from agents.effects import EffectContext, NotDone
 
-_ADDRESS = re.compile(
-    r"[^\s@,;:<>()\[\]\"\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
-)
+_ADDRESS = re.compile(r"[^\s@,;:<>()\[\]\"\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _BREAKS = re.compile("[\\x00-\\x1f\\x7f\\x85\\u2028\\u2029]")
 
 
 def one_address(value: str) -> str:
     """Exactly one plain address: `c@d, evil@e` would be two letters."""
-    if (
-        not value.isascii()
-        or not _ADDRESS.fullmatch(value)
-        or parseaddr(value)[1] != value
-    ):
+    if not value.isascii() or not _ADDRESS.fullmatch(value) or parseaddr(value)[1] != value:
         raise ValueError("must be one mail address such as ada@example.org")
     return value
 
@@ -44,27 +38,19 @@ Folder = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,30}$")]
 
 def inbox() -> Path:
     """The mailbox that the installation reads: ASSENTRY_INBOX, or the sample's under the state folder."""
-    return (
-        Path(settings.INBOX) if settings.INBOX else Path(settings.STATE_DIR) / "inbox"
-    )
+    return Path(settings.INBOX) if settings.INBOX else Path(settings.STATE_DIR) / "inbox"
 
 
-def send(
-    ctx: EffectContext, *, to: str, subject: str, text: str, **more: Any
-) -> dict[str, str]:
+def send(ctx: EffectContext, *, to: str, subject: str, text: str, **more: Any) -> dict[str, str]:
     """Hands one letter to the mail server. Its Message-ID is the idempotency key, so that a twin is seen as one."""
-    identifier = (
-        f"<{ctx.key}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2] or 'localhost'}>"
-    )
+    identifier = f"<{ctx.key}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2] or 'localhost'}>"
     headers = {"Message-ID": identifier, **more.pop("headers", {})}
     letter = EmailMessage(subject=subject, body=text, to=[to], headers=headers, **more)
     connection = get_connection()
     try:
         connection.open()
     except OSError as error:
-        raise NotDone(
-            f"the mail server does not answer: {type(error).__name__}"
-        ) from error
+        raise NotDone(f"the mail server does not answer: {type(error).__name__}") from error
     try:
         connection.send_messages([letter])
     finally:

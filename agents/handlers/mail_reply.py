@@ -22,9 +22,7 @@ class Reply(Strict):
 
 def execute(payload: Reply, ctx: EffectContext) -> dict[str, Any]:
     headers = {"In-Reply-To": payload.in_reply_to} if payload.in_reply_to else {}
-    return send(
-        ctx, to=payload.to, subject=payload.subject, text=payload.text, headers=headers
-    )
+    return send(ctx, to=payload.to, subject=payload.subject, text=payload.text, headers=headers)
 
 
 MAIL_REPLY = register(

@@ -30,14 +30,7 @@ def folders() -> tuple[Path, ...]:
 
 def sources() -> list[str]:
     """The names of all sources that there are."""
-    return sorted(
-        {
-            path.name
-            for folder in folders()
-            for path in folder.glob("*.*")
-            if path.suffix in {".md", ".txt"}
-        }
-    )
+    return sorted({path.name for folder in folders() for path in folder.glob("*.*") if path.suffix in {".md", ".txt"}})
 
 
 def execute(payload: Gather, ctx: EffectContext) -> dict[str, Any]:

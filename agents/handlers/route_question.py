@@ -23,9 +23,7 @@ class Route(Strict):
 
 def execute(payload: Route, ctx: EffectContext) -> dict[str, Any]:
     """The team's intake is a ledger here: what was routed can be compared with what was approved."""
-    row = ledger.append(
-        settings.LEDGER, action=str(ctx.action), key=ctx.key, body=ctx.body
-    )
+    row = ledger.append(settings.LEDGER, action=str(ctx.action), key=ctx.key, body=ctx.body)
     return {"intent": payload.intent, "row": row.n}
 
 

@@ -17,9 +17,7 @@ _SLOW = 0.25 if settings.PROFILE == "journey" else 0.0
 
 def execute(payload: dict[str, Any], ctx: EffectContext) -> dict[str, Any]:
     time.sleep(_SLOW)
-    row = ledger.append(
-        settings.LEDGER, action=str(ctx.action), key=ctx.key, body=ctx.body
-    )
+    row = ledger.append(settings.LEDGER, action=str(ctx.action), key=ctx.key, body=ctx.body)
     time.sleep(_SLOW)
     return {"row": row.n, "sha256": row.sha256}
 

@@ -60,7 +60,9 @@ def bring_in(*, opened: Opened, chosen: Mapping[str, Mapping[str, Any]], by: By)
     brought in twice is replayed twice: a replay is a trial, not an order.
     """
     if len(opened.conversations) > MOST_CONVERSATIONS:
-        raise InvalidPayload(f"{len(opened.conversations):,} conversations; bring in {MOST_CONVERSATIONS:,} at most at a time")
+        raise InvalidPayload(
+            f"{len(opened.conversations):,} conversations; bring in {MOST_CONVERSATIONS:,} at most at a time"
+        )
     by_name = {tool.name: tool for tool in opened.tools}
     kinds = {name: _with_row(by_name[name].desk_type(**set_)) for name, set_ in chosen.items() if name in by_name}
     good, refusals = _fitting(opened.conversations, kinds)
@@ -86,4 +88,3 @@ def _with_row(kind: DeskType) -> DeskType:
     """The type with a schema that also fits what an earlier import taught us of the same tool."""
     row = ActionType.objects.filter(name=kind.name).first()
     return kind if row is None else replace(kind, schema=tools.merged(row.schema, kind.schema))
-

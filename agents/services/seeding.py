@@ -188,7 +188,10 @@ def _sign_in(user: User, password: str, may: str) -> SignIn:
 
 def seed_level(by: By) -> bool:
     """Lets the report agent read the sources of an approved plan by itself; hand-set, for 30 days."""
-    agent, kind = Principal.objects.filter(name="report").first(), ActionType.objects.filter(name="report.gather").first()
+    agent, kind = (
+        Principal.objects.filter(name="report").first(),
+        ActionType.objects.filter(name="report.gather").first(),
+    )
     if agent is None or kind is None:
         return False
     if standing_level(principal=agent.id, version=agent.version, type_name=kind.name) is not None:

@@ -54,7 +54,9 @@ def _propose(run: Run, talk: Conversation, call: Call, type_: str) -> Handle:
 def _answer(run: Run, talk: Conversation, call: Call, asked: Asked) -> None:
     """A recording cannot think anew; it can say what the call rested on."""
     words = talk.last_word(call)
-    said = f"Before this call the user said: “{words[:2_000]}”" if words else "The user had said nothing before this call."
+    said = (
+        f"Before this call the user said: “{words[:2_000]}”" if words else "The user had said nothing before this call."
+    )
     run.answer(asked, f"{said} This is a recording: the agent that made the call cannot be asked further.")
 
 

@@ -23,7 +23,9 @@ def report(run: Run, goal: str = "What happened this week", file: str = "week.md
     """Writes one report from the sources that there are. `goal` is its title, `file` its name."""
     names = run.step("look for sources", report_gather.sources)
     plan = run.propose("report.plan", _plan(goal, file, names), reasoning=_why(names))
-    reviewed = run.wait_all(plan, on_asked=_answer(run, "The plan reads every source that there is, and changes none."))[0]
+    reviewed = run.wait_all(
+        plan, on_asked=_answer(run, "The plan reads every source that there is, and changes none.")
+    )[0]
     if not isinstance(reviewed, Approved):
         return {"stopped_at": "plan", "because": type(reviewed).__name__.lower()}
     steps = reviewed.payload["steps"]
@@ -87,7 +89,9 @@ def _release(
         payload,
         confidence=0.9,
         reasoning="The draft holds what the approved sources say, in their own words.",
-        evidence=[EvidenceIn(kind="source", title=each["source"], source=each["source"], text=each["text"]) for each in found],
+        evidence=[
+            EvidenceIn(kind="source", title=each["source"], source=each["source"], text=each["text"]) for each in found
+        ],
         plan=(plan, number),
     )
     return run.wait_all(handle, on_asked=_answer(run, "Everything in the draft stands in the sources beside it."))[0]

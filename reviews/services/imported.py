@@ -82,9 +82,7 @@ def _renewed(row: ActionType, kind: DeskType, chain: Any, reason: str, by: By) -
 
 def _entry(name: EventName, data: events.EventData, chain: Any, reason: str, by: By) -> Entry:
     content = {"reason": reason}
-    return prepare(
-        name=name, data=data, chain=chain, actor=actor(by, "lead"), content=content, request=by.request
-    )
+    return prepare(name=name, data=data, chain=chain, actor=actor(by, "lead"), content=content, request=by.request)
 
 
 def _queue(name: str) -> Queue:

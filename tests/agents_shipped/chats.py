@@ -18,10 +18,7 @@ def chat(id: str | None = "c-1", *calls: dict[str, Any], **more: Any) -> dict[st
             {"role": "system", "content": "You help customers."},
             {"role": "user", "content": "Please cancel order A1."},
             {"role": "assistant", "content": None, "tool_calls": made},
-            *(
-                {"role": "tool", "tool_call_id": each["id"], "content": "{}"}
-                for each in made
-            ),
+            *({"role": "tool", "tool_call_id": each["id"], "content": "{}"} for each in made),
             {"role": "assistant", "content": "Done."},
         ],
         **more,
@@ -31,6 +28,4 @@ def chat(id: str | None = "c-1", *calls: dict[str, Any], **more: Any) -> dict[st
 
 def lines(*rows: object) -> bytes:
     """A .jsonl file; rows that are strings stand as they are."""
-    return "\n".join(
-        row if isinstance(row, str) else json.dumps(row) for row in rows
-    ).encode()
+    return "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows).encode()

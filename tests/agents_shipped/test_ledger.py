@@ -30,12 +30,8 @@ def test_rows_are_found_by_their_key_and_no_file_is_no_effect(tmp_path: Path) ->
     assert [row.action for row in ledger.rows(path, key="desk-b-1")] == ["b"]
 
 
-@pytest.mark.parametrize(
-    "statement", ["DELETE FROM effect", "UPDATE effect SET key = 'x'"]
-)
-def test_the_ledger_refuses_to_change_what_it_holds(
-    tmp_path: Path, statement: str
-) -> None:
+@pytest.mark.parametrize("statement", ["DELETE FROM effect", "UPDATE effect SET key = 'x'"])
+def test_the_ledger_refuses_to_change_what_it_holds(tmp_path: Path, statement: str) -> None:
     path = tmp_path / "ledger.sqlite"
     ledger.append(path, action="a", key="k", body=b"1")
     with (

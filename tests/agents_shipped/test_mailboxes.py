@@ -26,9 +26,7 @@ def letter(subject: str = "Hello", **headers: str) -> EmailMessage:
 @pytest.fixture(params=["maildir", "mbox"])
 def box(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "inbox"
-    opened: mailbox.Mailbox[Any] = (
-        mailbox.Maildir(path) if request.param == "maildir" else mailbox.mbox(path)
-    )
+    opened: mailbox.Mailbox[Any] = mailbox.Maildir(path) if request.param == "maildir" else mailbox.mbox(path)
     for subject in ("first", "second"):
         opened.add(letter(subject))
     opened.close()
@@ -77,9 +75,7 @@ def test_a_move_that_broke_off_between_is_finished_without_a_twin(box: Path) -> 
     id = named(box, "first")
     data = mailboxes.raw(box, id)
     mailboxes.move(box, id, "Archive")
-    again: mailbox.Mailbox[Any] = (
-        mailbox.Maildir(box) if box.is_dir() else mailbox.mbox(box)
-    )
+    again: mailbox.Mailbox[Any] = mailbox.Maildir(box) if box.is_dir() else mailbox.mbox(box)
     again.add(data)
     again.close()
     assert mailboxes.move(box, id, "Archive") is False

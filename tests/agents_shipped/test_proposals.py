@@ -24,18 +24,14 @@ def read(data: bytes, type_name: str = "route.question") -> list[Row | Refusal]:
 
 
 def test_a_classifiers_row_becomes_a_proposal_without_its_true_label() -> None:
-    (row,) = read(
-        lines(GOOD | {"alternatives": [{"intent": "lost_card", "confidence": 0.05}]})
-    )
+    (row,) = read(lines(GOOD | {"alternatives": [{"intent": "lost_card", "confidence": 0.05}]}))
     assert isinstance(row, Row)
     assert row.proposal.payload == {
         "text": "Where is my card?",
         "intent": "card_arrival",
     }
     assert row.proposal.confidence == 0.91
-    assert [(e.title, e.text) for e in row.proposal.evidence] == [
-        ("Next best intents", "lost_card 0.05")
-    ]
+    assert [(e.title, e.text) for e in row.proposal.evidence] == [("Next best intents", "lost_card 0.05")]
     (bare,) = read(lines(GOOD))
     assert "lost_card" not in repr(bare)
 
@@ -55,9 +51,7 @@ def test_a_classifiers_row_becomes_a_proposal_without_its_true_label() -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_bad_row_is_refused_by_name_and_line_and_the_rest_is_read(
-    row: object, name: str, reason: str
-) -> None:
+def test_a_bad_row_is_refused_by_name_and_line_and_the_rest_is_read(row: object, name: str, reason: str) -> None:
     found = read(lines(GOOD, row, GOOD | {"text": "Again?"}))
     assert [each.line for each in found if isinstance(each, Row)] == [1, 3]
     (refusal,) = [each for each in found if isinstance(each, Refusal)]
@@ -71,9 +65,7 @@ def test_a_missing_confidence_is_unknown() -> None:
     assert row.proposal.confidence is None
 
 
-def test_the_same_file_gives_the_same_keys_and_equal_rows_have_keys_of_their_own() -> (
-    None
-):
+def test_the_same_file_gives_the_same_keys_and_equal_rows_have_keys_of_their_own() -> None:
     first, second = (read(lines(GOOD, GOOD)) for _ in range(2))
     keys = [row.proposal.dedup_key for row in first if isinstance(row, Row)]
     assert keys == [row.proposal.dedup_key for row in second if isinstance(row, Row)]

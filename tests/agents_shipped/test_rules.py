@@ -30,12 +30,8 @@ PLAIN = Mail(
         ({"address": ""}, "automatic", "mail.archive"),
     ],
 )
-def test_the_first_rule_that_fits_proposes(
-    changes: dict[str, object], rule: str, type_: str
-) -> None:
-    found = suggest(
-        dataclasses.replace(PLAIN, **changes), accounts="accounts@example.org"
-    )  # type: ignore[arg-type]
+def test_the_first_rule_that_fits_proposes(changes: dict[str, object], rule: str, type_: str) -> None:
+    found = suggest(dataclasses.replace(PLAIN, **changes), accounts="accounts@example.org")  # type: ignore[arg-type]
     assert (found.rule, found.type) == (rule, type_)
     assert found.reason.endswith(".")
 
@@ -52,7 +48,5 @@ def test_the_reason_quotes_the_line_that_asks() -> None:
     ("approved", "decided", "confidence"),
     [(0, 0, 0.5), (8, 8, 0.9), (0, 8, 0.1), (3, 4, 4 / 6)],
 )
-def test_a_rules_confidence_is_its_record_with_the_reviewers(
-    approved: int, decided: int, confidence: float
-) -> None:
+def test_a_rules_confidence_is_its_record_with_the_reviewers(approved: int, decided: int, confidence: float) -> None:
     assert Track(approved, decided).confidence == pytest.approx(confidence)

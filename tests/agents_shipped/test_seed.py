@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 
 from agents.services.seeding import seed_people
 from reviews.models import Authority, Queue, Reach, User
@@ -23,9 +22,16 @@ def test_everybody_can_sign_in_and_reach_and_authority_differ(as_role: Callable[
     for each in found:
         assert each.password
         assert User.objects.get(username=each.username).check_password(each.password)
-    reach = {name: set(Reach.objects.filter(group__name=name).values_list("queue", flat=True)) for name in ("mailroom", "operations", "newcomers")}
+    reach = {
+        name: set(Reach.objects.filter(group__name=name).values_list("queue", flat=True))
+        for name in ("mailroom", "operations", "newcomers")
+    }
     assert len(set(map(frozenset, reach.values()))) == 3
-    assert set(Authority.objects.values_list("group__name", "max_risk")) >= {("mailroom", "medium"), ("operations", "high"), ("leads", "critical")}
+    assert set(Authority.objects.values_list("group__name", "max_risk")) >= {
+        ("mailroom", "medium"),
+        ("operations", "high"),
+        ("leads", "critical"),
+    }
 
 
 def test_a_second_start_changes_nothing_and_says_the_same_words(as_role: Callable[[str], Any], tmp_path: Path) -> None:

@@ -15,11 +15,7 @@ from tests.agents_shipped.chats import call, chat, lines
 
 
 def conversations(*rows: object) -> list[Conversation]:
-    return [
-        c
-        for c in transcripts.read(lines(*rows), name="shop.jsonl")
-        if isinstance(c, Conversation)
-    ]
+    return [c for c in transcripts.read(lines(*rows), name="shop.jsonl") if isinstance(c, Conversation)]
 
 
 @pytest.mark.parametrize(
@@ -74,9 +70,7 @@ def test_names_suggest_risk_and_what_they_do_not_say_is_taken_carefully() -> Non
 
 def test_types_are_named_after_the_file_and_two_tools_never_share_one() -> None:
     row = chat("c-1", call("cancelOrder", {}, id="a"), call("cancel_order", {}, id="b"))
-    found = tools.inventory(
-        conversations(row), prefix=tools.prefix_of("data/shop_transcripts_2026.jsonl")
-    )
+    found = tools.inventory(conversations(row), prefix=tools.prefix_of("data/shop_transcripts_2026.jsonl"))
     assert {tool.name: tool.type for tool in found} == {
         "cancelOrder": "shop.cancel_order",
         "cancel_order": "shop.cancel_order_2",
@@ -118,9 +112,7 @@ def test_a_call_that_does_not_fit_the_tool_list_is_named_with_its_line() -> None
         "type": "object", "properties": {"order_id": {"type": "integer"}}}}}  # fmt: skip
     found = conversations(chat("c-1"), chat("c-2", tools=[listed]))
     by_name = {tool.name: tool for tool in tools.inventory(found, prefix="shop")}
-    refusal = tools.unfit(
-        found[1], {"cancel_order": by_name["cancel_order"].desk_type()}
-    )
+    refusal = tools.unfit(found[1], {"cancel_order": by_name["cancel_order"].desk_type()})
     assert refusal is not None
     assert (refusal.name, refusal.line) == ("c-2", 2)
     assert "order_id" in refusal.reason
@@ -128,13 +120,8 @@ def test_a_call_that_does_not_fit_the_tool_list_is_named_with_its_line() -> None
 
 def test_the_ask_names_the_thing_it_is_about() -> None:
     schema = tools.infer([{"user_id": "u", "reservation_id": "r", "cabin": "economy"}])
+    assert tools.template("cancel_reservation", schema) == "Cancel reservation {reservation_id}"
     assert (
-        tools.template("cancel_reservation", schema)
-        == "Cancel reservation {reservation_id}"
-    )
-    assert (
-        tools.template(
-            "send_certificate", tools.infer([{"user_id": "u", "amount": 100}])
-        )
+        tools.template("send_certificate", tools.infer([{"user_id": "u", "amount": 100}]))
         == "Send certificate {amount} for {user_id}"
     )

@@ -36,9 +36,7 @@ def accepted(row: object) -> Conversation:
 
 def test_a_call_is_named_by_its_message_and_its_id() -> None:
     row = chat("c-1", call("cancel_order", {"order_id": "A1"}))
-    row["messages"].append(
-        {"role": "assistant", "tool_calls": [call("cancel_order", {"order_id": "A2"})]}
-    )
+    row["messages"].append({"role": "assistant", "tool_calls": [call("cancel_order", {"order_id": "A2"})]})
     assert [each.key for each in accepted(row).calls] == ["2/call_1", "5/call_1"]
 
 
@@ -62,9 +60,7 @@ def test_a_call_is_named_by_its_message_and_its_id() -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_a_malformed_conversation_is_refused_by_name_and_line(
-    row: object, reason: str
-) -> None:
+def test_a_malformed_conversation_is_refused_by_name_and_line(row: object, reason: str) -> None:
     found = read(lines(chat("c-1"), row, chat("c-2")))
     assert [each.id for each in found if isinstance(each, Conversation)] == [
         "c-1",
@@ -78,10 +74,7 @@ def test_a_malformed_conversation_is_refused_by_name_and_line(
 def test_the_second_conversation_with_an_id_is_refused_and_the_first_stays() -> None:
     found = read(lines(chat("c-1"), chat("c-1"), chat("c-2")))
     assert [type(each) for each in found] == [Conversation, Refusal, Conversation]
-    assert (
-        str(found[1])
-        == "c-1 (line 2): its conversation_id occurred before in this file"
-    )
+    assert str(found[1]) == "c-1 (line 2): its conversation_id occurred before in this file"
 
 
 def test_a_refused_conversation_does_not_take_its_name_away() -> None:
@@ -111,24 +104,18 @@ def test_a_conversation_without_a_name_is_called_after_file_and_line() -> None:
         ({"agreement": {"2/call_1": 0.1}, "confidence": 0.9}, 0.1),
     ],
 )
-def test_confidence_is_what_the_file_says_and_else_unknown(
-    more: dict[str, Any], confidence: float | None
-) -> None:
+def test_confidence_is_what_the_file_says_and_else_unknown(more: dict[str, Any], confidence: float | None) -> None:
     assert accepted(chat("c-1", **more)).calls[0].confidence == confidence
 
 
 def test_an_id_that_occurs_twice_gives_no_confidence_without_its_message() -> None:
     row = chat("c-1", confidence={"call_1": 0.9})
-    row["messages"].append(
-        {"role": "assistant", "tool_calls": [call("cancel_order", {"order_id": "A2"})]}
-    )
+    row["messages"].append({"role": "assistant", "tool_calls": [call("cancel_order", {"order_id": "A2"})]})
     assert [each.confidence for each in accepted(row).calls] == [None, None]
 
 
 def test_a_list_in_a_json_file_is_read_one_by_one_with_the_line_of_each() -> None:
-    data = json.dumps(
-        [chat("c-1"), chat("c-2") | {"messages": "no"}, chat("c-3")], indent=1
-    ).encode()
+    data = json.dumps([chat("c-1"), chat("c-2") | {"messages": "no"}, chat("c-3")], indent=1).encode()
     found = read(data, "shop.json")
     assert [each.id for each in found if isinstance(each, Conversation)] == [
         "c-1",
@@ -142,9 +129,7 @@ def test_a_list_in_a_json_file_is_read_one_by_one_with_the_line_of_each() -> Non
 
 
 def test_a_json_file_may_be_one_conversation_or_just_its_messages() -> None:
-    assert [
-        each.id for each in read(json.dumps(chat("c-1")).encode(), "a/one.json")
-    ] == ["c-1"]  # type: ignore[union-attr]
+    assert [each.id for each in read(json.dumps(chat("c-1")).encode(), "a/one.json")] == ["c-1"]  # type: ignore[union-attr]
     bare = read(json.dumps(chat("c-1")["messages"]).encode(), "a/one.json")
     assert [each.id for each in bare] == ["one:1"]  # type: ignore[union-attr]
 
@@ -186,9 +171,7 @@ def test_a_conversation_travels_as_ascii_and_arrives_the_same() -> None:
 
 
 def test_text_that_only_looks_like_an_escape_is_left_alone() -> None:
-    row = chat("c-1") | {
-        "messages": [{"role": "user", "content": r"the escape \u0000 is written so"}]
-    }
+    row = chat("c-1") | {"messages": [{"role": "user", "content": r"the escape \u0000 is written so"}]}
     assert accepted(row).messages[0].text == r"the escape \u0000 is written so"
 
 

@@ -38,7 +38,9 @@ class Command(BaseCommand):
             raise CommandError(f"{path} cannot be read: {error.strerror}") from error
         except InvalidPayload as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(as_json(trial), ensure_ascii=False) if options["json"] else "\n".join(table(trial)))
+        self.stdout.write(
+            json.dumps(as_json(trial), ensure_ascii=False) if options["json"] else "\n".join(table(trial))
+        )
 
 
 def as_json(trial: Trial) -> dict[str, Any]:
@@ -86,7 +88,11 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 
 
 def _examples(tallies: list[Tally]) -> list[str]:
-    lines = ["* not a type of this desk yet; its risk is guessed from its name", ""] if any(not t.known for t in tallies) else []
+    lines = (
+        ["* not a type of this desk yet; its risk is guessed from its name", ""]
+        if any(not t.known for t in tallies)
+        else []
+    )
     for tally in tallies:
         for outcome, shown in tally.examples.items():
             lines += [f"{tally.type}, {outcome}:", *(f"  {visible(line)}" for line in shown)]

@@ -23,7 +23,9 @@ MOST_SHOWN = 50
 
 
 class Command(BaseCommand):
-    help = "Parks the rows of FILE (one JSON object a line) as actions of a type; bad rows are refused by name and line."
+    help = (
+        "Parks the rows of FILE (one JSON object a line) as actions of a type; bad rows are refused by name and line."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
@@ -34,7 +36,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         principal = _principal(options["principal"])
         if not ActionType.objects.filter(name=options["type"]).exists():
-            raise CommandError(f"there is no action type {options['type']!r}; `manage.py sync_registry` makes those in code")
+            raise CommandError(
+                f"there is no action type {options['type']!r}; `manage.py sync_registry` makes those in code"
+            )
         data = _bytes(options["file"])
         began, counts = time.monotonic(), Counter[str]()
         for found in proposals.read(data, type_name=options["type"]):

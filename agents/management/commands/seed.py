@@ -46,4 +46,7 @@ def _file() -> Path:
 
 def lines(sign_ins: list[SignIn]) -> list[str]:
     """How people sign in, as aligned lines."""
-    return ["Sign in as:", *(f"  {s.username:<6} {s.password or '(changed by its owner)':<24} {s.may}" for s in sign_ins)]
+    return [
+        "Sign in as:",
+        *(f"  {s.username:<6} {s.password or '(changed by its owner)':<24} {s.may}" for s in sign_ins),
+    ]
