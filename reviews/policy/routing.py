@@ -9,7 +9,6 @@ threshold is either set by hand or absent.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -297,11 +296,11 @@ def money(amount: int, currency: str) -> str:
 
 
 def usable(confidence: float | None) -> float | None:
-    """The confidence if it is a number within 0 and 1, else None."""
+    """The confidence if it is a number within 0 and 1, else None. NaN is within nothing."""
     if confidence is None:
         return None
     number = float(confidence)
-    return number if math.isfinite(number) and 0 <= number <= 1 else None
+    return number if 0 <= number <= 1 else None
 
 
 def _confidence(facts: Facts) -> Floor:

@@ -23,6 +23,7 @@ from reviews.policy import (
     money,
     route,
     strictest,
+    usable,
     with_floors,
 )
 from reviews.states import Level, Mode, Outcome, Reversibility, Risk
@@ -180,7 +181,23 @@ def test_confidence_at_the_threshold_passes_and_just_below_does_not() -> None:
     assert route(facts(confidence=math.nextafter(0.9, 0))).outcome is Outcome.REVIEW
 
 
+@pytest.mark.parametrize(
+    ("confidence", "usable_as"),
+    [(None, None), (math.nan, None), (-0.001, None), (1.001, None), (math.inf, None), (0, 0.0), (1, 1.0)],
+)
+def test_only_a_probability_is_usable(confidence: float | None, usable_as: float | None) -> None:
+    assert usable(confidence) == usable_as
+
+
+@pytest.mark.parametrize("minimum", [Outcome.REVIEW, Outcome.TWO_PERSON_REVIEW, Outcome.ESCALATE])
+def test_type_minimum_of_two_people_or_more_needs_two(minimum: Outcome) -> None:
+    routing = route(facts(rules=replace(RULES, minimum=minimum)))
+    assert routing.outcome is minimum
+    assert routing.needed == (1 if minimum is Outcome.REVIEW else 2)
+
+
 def test_low_confidence_at_high_risk_escalates() -> None:
+    assert route(facts(confidence=0.4, risk=Risk.HIGH)).outcome is Outcome.REVIEW
     assert route(facts(confidence=0.39, risk=Risk.HIGH)).outcome is Outcome.ESCALATE
     assert route(facts(confidence=0.39, risk=Risk.MEDIUM)).outcome is Outcome.REVIEW
 
