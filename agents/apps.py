@@ -8,6 +8,7 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Every process knows the payload models, to validate edits; only executors call handlers."""
-        from agents import registry  # noqa: PLC0415  models may be imported only now
+        from agents import record, registry  # noqa: PLC0415  models may be imported only now
 
         registry.load(settings.AGENT_MODULES)
+        record.register()
