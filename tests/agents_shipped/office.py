@@ -12,7 +12,9 @@ from agents import services
 from agents.models import Run
 from agents.services.sampling import CLASSIFIER
 from agents.services.seeding import seed_people
-from reviews.models import Action, User
+from reviews import services as desk
+from reviews.models import Action, RevisionBody, User
+from reviews.registry import payload_of
 from reviews.services import By, PrincipalSpec, sync_types
 from reviews.states import Verdict
 from tests import build
@@ -67,8 +69,6 @@ class Office(Crew):
 
     def change(self, action: Action, payload: dict[str, Any]) -> None:
         """Edited and approved in one go."""
-        from reviews import services as desk  # noqa: PLC0415  the same name as agents' above
-
         item = build.item_of(action.id)
         shown = build.seen(item)
         with as_role("web"):
@@ -84,8 +84,5 @@ class Office(Crew):
 
 def payload(action: Action | UUID) -> dict[str, Any]:
     """What the action's current revision says."""
-    from reviews.models import RevisionBody  # noqa: PLC0415  models exist once Django is set up
-    from reviews.registry import payload_of  # noqa: PLC0415
-
     row = Action.objects.get(id=action.id if isinstance(action, Action) else action)
     return payload_of(RevisionBody.objects.get(revision__action=row, revision__number=row.revision).body)
