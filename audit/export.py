@@ -152,7 +152,8 @@ class _Writer:
 
     def _content(self) -> Iterator[bytes]:
         """A line for each committed text: open, withheld or erased. A text that is just gone has none."""
-        texts = {(str(t.event), t.field): t for t in self._texts()}
+        wanted = set(self.promised)
+        texts = {slot: text for text in self._texts() if (slot := (str(text.event), text.field)) in wanted}
         for slot in self.promised:
             line: dict[str, Any] = {"event": slot[0], "field": slot[1]}
             text = texts.get(slot)

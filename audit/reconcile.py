@@ -18,7 +18,7 @@ from audit.verify import ODD, Check
 
 CHUNK = 2_000
 COLUMNS = """
-    SELECT e.n, e.case_id FROM audit.event e, convert_from(e.leaf, 'UTF8')::jsonb AS j
+    SELECT e.n, e.case_id FROM audit.event e, LATERAL (SELECT convert_from(e.leaf, 'UTF8')::jsonb AS j) AS parsed
     WHERE (e.id::text, e.name, e.case_id, e.case_seq::text, e.writer, e.actor_ref)
        IS DISTINCT FROM (j->>'id', j->>'name', j#>>'{case,id}', j#>>'{case,seq}', j->>'writer', j#>>'{actor,ref}')
        OR (e.change_from, e.change_to) IS DISTINCT FROM (j#>>'{change,from}', j#>>'{change,to}')

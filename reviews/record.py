@@ -1,0 +1,141 @@
+"""What the desk tells the record about its rows: states, votes, revisions, attempts, texts, names.
+
+`audit` knows none of these tables; it calls these functions inside its own read transaction, as `router` or
+`auditor` (exports, reconciliation) or as `web` (names, erasure).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from audit import registry
+from audit.canonical import b64
+from reviews.models import (
+    Action,
+    Attempt,
+    Decision,
+    Evidence,
+    EvidenceBody,
+    Message,
+    MessageBody,
+    Principal,
+    Revision,
+    RevisionBody,
+    User,
+)
+
+CHUNK = 2_000
+KEPT_IN = {"payload": Revision, "text": Message, "message": Message, "evidence": Evidence}
+
+
+def register() -> None:
+    """Called once, when the app is ready."""
+    registry.register_projection("reviews", lines)
+    registry.register_texts("reviews", texts)
+    registry.register_names("reviews", names)
+    registry.register_eraser("reviews", erase, guard)
+
+
+def lines(cases: Collection[str] | None) -> Iterator[dict[str, Any]]:
+    """Every action, vote, revision and attempt, as docs/audit-log.md describes the lines."""
+    for action, state, seq, head in _of(Action, "id", cases).values_list("id", "state", "case_seq", "case_head"):
+        yield {"kind": "case", "case": f"action:{action}", "state": state, "seq": seq, "head": b64(bytes(head))}
+    votes = _of(Decision, "action_id", cases)
+    for event, action, verdict, who, digest in votes.values_list(
+        "event_id", "action_id", "verdict", "reviewer__pseudonym", "digest"
+    ):
+        row = {"kind": "decision", "event": str(event), "case": f"action:{action}", "verdict": verdict}
+        yield row | {"reviewer": who, "digest": b64(bytes(digest))}
+    revisions = _of(Revision, "action_id", cases)
+    for event, action, number, digest in revisions.values_list("event_id", "action_id", "number", "digest"):
+        row = {"kind": "revision", "event": str(event), "case": f"action:{action}", "revision": number}
+        yield row | {"digest": b64(bytes(digest))}
+    attempts = _of(Attempt, "action_id", cases)
+    for action, fence, effect_at, digest, key in attempts.values_list(
+        "action_id", "fence", "effect_at", "digest", "key"
+    ):
+        row = {"kind": "attempt", "case": f"action:{action}", "fence": fence, "begun": effect_at is not None}
+        yield row | {"digest": b64(bytes(digest)), "key": key}
+
+
+def texts(cases: Collection[str] | None) -> Iterator[registry.Text]:
+    """Payloads, messages and evidence that are not sealed.
+
+    A text that came with the proposal goes by its number there; one with an event of its own by its kind.
+    """
+    plain = Q(scheme=0)
+    for event, salt, body in _of(RevisionBody, "revision__action_id", cases, plain).values_list(
+        "revision__event_id", "salt", "body"
+    ):
+        yield registry.Text(event, "payload", bytes(salt), bytes(body))
+    for event, number, salt, body in _of(MessageBody, "message__action_id", cases, plain).values_list(
+        "message__event_id", "message__number", "salt", "body"
+    ):
+        for field in ("text", f"message_{number}"):
+            yield registry.Text(event, field, bytes(salt), bytes(body))
+    for event, number, salt, body in _of(EvidenceBody, "evidence__action_id", cases, plain).values_list(
+        "evidence__event_id", "evidence__number", "salt", "body"
+    ):
+        for field in ("evidence", f"evidence_{number}"):
+            yield registry.Text(event, field, bytes(salt), bytes(body))
+
+
+def _of(model: Any, path: str, cases: Collection[str] | None, where: Q | None = None) -> Any:
+    """The model's rows, of all actions or of these cases, read a chunk at a time."""
+    rows: QuerySet[Any] = model.objects.filter(where or Q())
+    if cases is not None:
+        wanted = [case.removeprefix("action:") for case in cases if case.startswith("action:")]
+        rows = rows.filter(**{f"{path}__in": [UUID(case) for case in wanted if _is_uuid(case)]})
+    return _Chunked(rows)
+
+
+class _Chunked:
+    """`values_list` that keeps a chunk in memory, not the table."""
+
+    def __init__(self, rows: QuerySet[Any]) -> None:
+        self.rows = rows
+
+    def values_list(self, *names: str) -> Iterator[tuple[Any, ...]]:
+        return iter(self.rows.values_list(*names).iterator(chunk_size=CHUNK))
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def names(refs: Collection[str]) -> dict[str, str]:
+    """Names for pseudonyms, principals, runs and policy versions, as timelines show them."""
+    found = {user.pseudonym: str(user) for user in User.objects.filter(pseudonym__in=refs)}
+    ids = [UUID(ref) for ref in refs if _is_uuid(ref)]
+    found |= {str(principal.pk): str(principal) for principal in Principal.objects.filter(pk__in=ids)}
+    numbers = {ref: ref.removeprefix("policy:") for ref in refs if ref.startswith("policy:")}
+    return found | {ref: f"Policy, version {number}" for ref, number in numbers.items()}
+
+
+def erase(event: UUID, field: str) -> bool:
+    """Body and salt of what this event brought, where it is the desk's; the database refuses an open action's."""
+    model: Any = KEPT_IN.get(field.partition("_")[0])
+    if model is None or not model.objects.filter(event_id=event).exists():
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reviews_erase(%s, %s)", [event, field])
+        erased: bool = cursor.fetchone()[0]
+    return erased
+
+
+def guard(case: str) -> str:
+    """Why nothing of this case may be erased yet."""
+    action = case.removeprefix("action:")
+    if not case.startswith("action:") or not _is_uuid(action):
+        return ""
+    is_open = Action.objects.filter(pk=action, closed_at=None).exists()
+    return "the action is still open; its texts are erased once it is over" if is_open else ""
