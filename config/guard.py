@@ -22,6 +22,7 @@ from config import roles
 from config.context import notices
 from config.env import ROLES, BadSettings
 from config.profiles import broken_chain, describe
+from reviews import checks as reviews_checks
 
 log = logging.getLogger("config.guard")
 LOCK = Path(__file__).with_name("schema.json")
@@ -69,7 +70,7 @@ def _unreachable(error: DatabaseError) -> str:
 def findings(cursor: CursorWrapper, role: str) -> list[str]:
     """What this session's login can do beyond its role, and what is missing from the gate; in words."""
     checks: tuple[Callable[[CursorWrapper, str], Iterator[str]], ...] = (
-        attributes, memberships, creation, rights, gate, session, logins,
+        attributes, memberships, creation, rights, gate, desk, session, logins,
     )  # fmt: skip
     found = [text for check in checks for text in check(cursor, role)]
     found.extend(f"timing: {text}" for text in broken_chain(settings.TIMINGS))
@@ -206,6 +207,11 @@ def gate(cursor: CursorWrapper, role: str) -> Iterator[str]:
         [],
     )
     yield from (f"function {name} does not pin its search_path" for (name,) in cursor.fetchall())
+
+
+def desk(cursor: CursorWrapper, role: str) -> Iterator[str]:
+    """The gate's data: edges and constraints, which no digest of a function covers."""
+    yield from reviews_checks.findings(cursor)
 
 
 def fingerprint(cursor: CursorWrapper) -> dict[str, dict[str, str]]:
