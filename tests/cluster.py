@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -39,6 +40,7 @@ PARTS = (
 KEEP = 4
 
 
+@functools.cache
 def code_mark() -> str:
     """A digest of everything that decides what the migrated database looks like."""
     found = sorted({path for pattern in PARTS for path in ROOT.glob(pattern) if path.is_file()})

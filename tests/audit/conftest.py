@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world(db: None, alone: None, tmp_path: Path) -> world_.World:
+def world(db: None, alone: None, tmp_path: Path) -> Iterator[world_.World]:
     """A log of its own, in the test's transaction."""
-    return world_.World(tmp_path)
+    yield world_.World(tmp_path)
+    world_.step_down()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,17 @@ from audit.registry import names_of
 from audit.services import Actor, ErasureRefused, erase
 from reviews.states import Status
 from tests import build
-from tests.audit.world import World, judge, sql
+from tests.audit.world import World, judge, sql, step_down
 from tests.logins import as_role
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def world(db: None, tmp_path: Path) -> World:
+def world(db: None, tmp_path: Path) -> Iterator[World]:
     """A sequencer and exports, with the desk's own registrations in force."""
-    return World(tmp_path)
+    yield World(tmp_path)
+    step_down()
 
 
 @pytest.fixture

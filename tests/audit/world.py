@@ -46,17 +46,24 @@ def sql(text: str, *values: Any) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
+def step_down() -> None:
+    """The leader's lock belongs to the session, so it outlives the test's rollback."""
+    if not connection.needs_rollback:
+        sql("SELECT pg_advisory_unlock_all()")
+
+
 class World:
     """Everything a threat needs: a log with cases under way, and ways to export, judge and attack it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tables: bool = True) -> None:
         self.folder = folder
         self.signer = Signer.generate(settings.LOG_ORIGIN)
         self.anchor = folder / "anchor"
         self.sequencer = Sequencer(self.signer, self.anchor)
         self.chains: dict[str, Chain] = {}
         self.exports = 0
-        sql(TABLES)
+        if tables:
+            sql(TABLES)
 
     # --- life ---
 
