@@ -23,10 +23,11 @@ import redis
 from supervisor.xmlrpc import SupervisorTransport
 
 from config import machine, roles
-from config.env import ROLES, ROOT, database_parts
+from config.env import ROLES, database_parts
 from config.installation import DATABASE, Installation
 from config.processes import birth, end_group, is_supervisor, read_pid, recorded
 from config.programs import configuration, programs
+from config.state import ROOT
 
 READY_SECONDS = 90
 STOP_SECONDS = 60

@@ -18,8 +18,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.profiles import ProfileName
+from config.state import ROOT, demo_values, own_state
 
-ROOT = Path(__file__).resolve().parent.parent
 ROLES = ("owner", "web", "router", "agent", "executor", "sequencer", "auditor")
 RoleName = Literal["owner", "web", "router", "agent", "executor", "sequencer", "auditor", "superuser"]
 BROKER_USERS = {"executor": "executor", "router": "router", "agent": "agent"}
@@ -75,7 +75,8 @@ class Env(BaseSettings):
     state: Path = Field(
         Path(".assentry"),
         alias="ASSENTRY_STATE",
-        description="Folder for what a running installation keeps outside the database.",
+        description="Folder for what a running installation keeps outside the database. "
+        "Where .assentry belongs to another user, the default is one of your own.",
     )
     secrets: Path | None = Field(
         None,
@@ -281,20 +282,11 @@ def _with_port(value: str, form: str) -> str:
     return value
 
 
-def demo_values(state: Path) -> dict[str, str]:
-    """What a `make demo` of this folder wrote for commands typed beside it; nothing where there is none."""
-    try:
-        lines = (state / "demo.env").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
-    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-
-
 def load(environ: dict[str, str] | None = None) -> Env:
     """The settings of this process: its environment first, then what a demo left in ASSENTRY_STATE."""
     given = dict(os.environ if environ is None else environ)
-    state = ROOT / given.get("ASSENTRY_STATE", ".assentry")
-    values = demo_values(state) | given
+    given["ASSENTRY_STATE"] = given.get("ASSENTRY_STATE") or str(own_state())
+    values = demo_values(ROOT / given["ASSENTRY_STATE"]) | given
     try:
         return Env.model_validate(_by_alias(values))
     except ValidationError as error:

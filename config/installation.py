@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import hashlib
 import json
 import os
 import shutil
@@ -14,36 +12,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from config import embedded, machine
-from config.env import ROLES, ROOT, BadSettings
+from config.env import ROLES, BadSettings
+from config.state import ROOT
 
 PREFERRED = {"web": 8000, "postgres": 54320, "valkey": 63790}
 DATABASE = "assentry"
 KEEP_FROM_CALLER = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "USER", "LOGNAME")
-
-
-def own_state() -> Path:
-    """The state folder of this user: ASSENTRY_STATE, else .assentry, else one beside it that is theirs.
-
-    Root and an ordinary user may use the same clone one after the other; each keeps a state of their own.
-    """
-    if given := os.environ.get("ASSENTRY_STATE"):
-        return ROOT / given
-    usual = ROOT / ".assentry"
-    if usual.exists():
-        if usual.stat().st_uid == os.geteuid():
-            return usual
-        usual = ROOT / f".assentry-{_user()}"
-    if usual.exists() or os.access(ROOT, os.W_OK):
-        return usual
-    home = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
-    return home / f"assentry-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return str(os.geteuid())
 
 
 @dataclass
@@ -118,7 +92,9 @@ class Installation:
 
     def _folders(self) -> None:
         if "%" in f"{ROOT}{self.state}":
-            raise BadSettings("Supervisor cannot work in a folder with % in its name; move the clone or ASSENTRY_STATE.")
+            raise BadSettings(
+                "Supervisor cannot work in a folder with % in its name; move the clone or ASSENTRY_STATE."
+            )
         try:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config import embedded, machine
-from config.env import ROOT
 from config.installation import Installation
+from config.state import ROOT
 
 CELERY = ("-m", "celery", "-A")
 WORKER = ("worker", "--without-mingle", "--without-gossip", "--loglevel", "INFO")

@@ -8,10 +8,11 @@ from config import brokers as _brokers
 from config import env as _env
 from config import mail as _mail
 from config.profiles import PROFILES
+from config.state import ROOT as _ROOT
 
 ENV = _env.load()
 
-BASE_DIR = _env.ROOT
+BASE_DIR = _ROOT
 DEBUG = ENV.debug
 SECRET_KEY = _env.django_key(ENV)
 PUBLIC_URL = ENV.public_url
@@ -33,8 +34,8 @@ ANCHOR_DIR = ENV.below_state(ENV.anchor_dir, "anchor")
 SHIPPED_AGENT_MODULES: tuple[str, ...] = ("agents.shipped",)
 AGENT_MODULES = (*SHIPPED_AGENT_MODULES, *ENV.agent_modules)
 LEDGER = ENV.below_state(ENV.ledger, "ledger.sqlite")
-INBOX = _env.ROOT / ENV.inbox if ENV.inbox else None
-SAMPLE_DATA = _env.ROOT / ENV.sample_data
+INBOX = _ROOT / ENV.inbox if ENV.inbox else None
+SAMPLE_DATA = _ROOT / ENV.sample_data
 STATE_DIR = ENV.state_dir
 OUTBOX_DIR = ENV.outbox_dir
 SECRETS_DIR = ENV.secrets_dir

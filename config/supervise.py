@@ -15,8 +15,8 @@ from config import machine
 from config.context import ONE_ROLE_TEXT, SHARED_SECRETS_TEXT
 from config.desk import Desk, Failed, say, stopped_by_signals
 from config.env import BadSettings
-from config.installation import own_state
 from config.processes import is_supervisor, read_pid, recorded
+from config.state import own_state
 
 __all__ = ["Desk", "Failed", "main", "stopped_by_signals"]
 

@@ -27,7 +27,8 @@ import psycopg
 
 from config import roles
 from config.embedded import Postgres
-from config.env import ROLES, ROOT
+from config.env import ROLES
+from config.state import ROOT
 from config.machine import HOST, account, folder, free_port, keep_secret, write_private
 
 PREFIX = "assentry_"

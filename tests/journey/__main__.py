@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from config.desk import Failed, stopped_by_signals
-from config.installation import own_state
 from config.machine import ServerError
+from config.state import own_state
 from tests.journey import truth
 from tests.journey.account import NOTHING
 from tests.journey.travel import Broken, Journey, say

@@ -15,11 +15,12 @@ import pytest
 from supervisor.options import ServerOptions
 
 from config.desk import DEATHS, Desk, Failed
-from config.env import ROOT, BadSettings, load
-from config.installation import Installation, own_state, without_login
+from config.env import BadSettings, load
+from config.installation import Installation, without_login
 from config.machine import HOST, answers, data_root, free_port
 from config.processes import birth, is_supervisor, recorded
 from config.programs import configuration, programs
+from config.state import ROOT, own_state
 from tests.cluster import scratch
 
 ROLE_OF = {
@@ -104,7 +105,7 @@ def test_a_url_without_a_login_stays_as_it_is() -> None:
 
 def test_a_state_folder_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ASSENTRY_STATE", raising=False)
-    monkeypatch.setattr("config.installation.ROOT", tmp_path)
+    monkeypatch.setattr("config.state.ROOT", tmp_path)
     assert own_state() == tmp_path / ".assentry"
     (tmp_path / ".assentry").mkdir()
     assert own_state() == tmp_path / ".assentry"
