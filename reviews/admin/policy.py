@@ -29,7 +29,7 @@ from reviews.forms_policy import (
     initial_overrides,
     to_plain,
 )
-from reviews.models import ActionType, PolicyDraft, PolicyVersion
+from reviews.models import ActionType, PolicyDraft, PolicyVersion, User
 from reviews.policy import money
 from reviews.policy.document import PolicyDocument, changes, parse
 from reviews.queries.policy import (
@@ -37,8 +37,8 @@ from reviews.queries.policy import (
     current_policy,
     draft_of,
     policy_version,
-    preview,
 )
+from reviews.queries.preview import preview
 from reviews.services.policy import discard_draft, publish_policy, restore_policy, save_draft
 
 
@@ -100,7 +100,7 @@ class PolicyVersionAdmin(ReadOnly):
         ):
             messages.success(request, f"Policy {based_on + 1} is in force.")
             return HttpResponseRedirect(self.url("changelist"))
-        context = _draft_context(current, document, based_on, form)
+        context = _draft_context(current, document, based_on, form, by.user)
         return self._page(request, "draft.html", "Draft of the next policy", context, _status(form))
 
     def type_view(self, request: HttpRequest, name: str) -> HttpResponse:
@@ -194,9 +194,11 @@ def _begun(draft: PolicyDraft | None, current: Current) -> tuple[PolicyDocument,
     return parse(draft.document), draft.based_on
 
 
-def _draft_context(current: Current, document: PolicyDocument, based_on: int, form: forms.Form) -> dict[str, Any]:
+def _draft_context(
+    current: Current, document: PolicyDocument, based_on: int, form: forms.Form, user: User
+) -> dict[str, Any]:
     diff = _rows(current.document, document)
-    effect = preview(document) if diff else None
+    effect = preview(document, seen_by=user) if diff else None
     return {
         "current": current,
         "overtaken": based_on != current.number,

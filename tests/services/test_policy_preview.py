@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from reviews.models import ActionType
 from reviews.policy.document import PolicyDocument, parse
-from reviews.queries.policy import preview, would_route
+from reviews.queries.policy import would_route
+from reviews.queries.preview import Preview, preview, preview_level
 from reviews.services.levels import set_level
 from reviews.services.policy import publish_policy
 from reviews.services.stops import lift_stop, place_stop
@@ -35,14 +36,14 @@ def refund(desk: build.House, amount: int) -> Any:
     return build.pending(desk, "refund.issue", payload=payload)
 
 
-def as_web(document: PolicyDocument) -> Any:
+def as_web(desk: build.House, document: PolicyDocument, name: str = "lin") -> Preview:
     with as_role("web"):
-        return preview(document)
+        return preview(document, seen_by=desk.by(name).user)
 
 
 def test_nothing_moves_where_nothing_changes(desk: build.House) -> None:
     refund(desk, 12_950)
-    effect = as_web(draft())
+    effect = as_web(desk, draft())
     assert effect.looked_at == 1
     assert effect.before == effect.after == {Outcome.REVIEW: 1}
     assert (effect.moved, effect.examples) == (0, ())
@@ -52,7 +53,7 @@ def test_limits_move_what_lies_above_them_and_only_that(desk: build.House) -> No
     for amount in (9_000, 19_000, 29_000, 39_000, 49_000):
         refund(desk, amount)
     build.pending(desk, "mail.send")
-    effect = as_web(draft(refund_issue={"limits": LIMITS}))
+    effect = as_web(desk, draft(refund_issue={"limits": LIMITS}))
     assert effect.before == {Outcome.REVIEW: 6}
     assert effect.after == {
         Outcome.REVIEW: 3,
@@ -66,7 +67,7 @@ def test_limits_move_what_lies_above_them_and_only_that(desk: build.House) -> No
 
 def test_examples_name_the_action_and_the_floor_that_moves_it(desk: build.House) -> None:
     item = refund(desk, 49_000)
-    (example,) = as_web(draft(refund_issue={"limits": LIMITS})).examples
+    (example,) = as_web(desk, draft(refund_issue={"limits": LIMITS})).examples
     assert (example.action, example.ref) == (item.action_id, item.ref)
     assert example.title == "Refund 490.00 EUR to 8812"
     assert (example.before, example.after) == (Outcome.REVIEW, Outcome.REJECT)
@@ -80,7 +81,7 @@ def test_level_counts_as_it_stood_when_the_action_was_routed(desk: build.House) 
     build.route()
     level(desk, Level.L0)
     assert build.state_of(ran).outcome == Outcome.AUTO_EXECUTE
-    effect = as_web(draft(note_add={"minimum": "escalate"}))
+    effect = as_web(desk, draft(note_add={"minimum": "escalate"}))
     assert effect.before == {Outcome.AUTO_EXECUTE: 1, Outcome.REVIEW: 1}
     assert effect.after == {Outcome.ESCALATE: 2}
 
@@ -102,7 +103,7 @@ def test_loosening_counts_as_looser_and_comes_first_among_the_examples(desk: bui
     publish(desk, draft(note_add={"minimum": "escalate"}))
     build.pending(desk, "note.add")
     build.pending(desk, "mail.send")
-    effect = as_web(draft(mail_send={"deny": "not this week"}))
+    effect = as_web(desk, draft(mail_send={"deny": "not this week"}))
     assert (effect.looser, effect.stricter) == (1, 1)
     assert [e.after for e in effect.examples] == [Outcome.REVIEW, Outcome.REJECT]
 
@@ -118,14 +119,14 @@ def test_stop_that_stood_then_still_counts_after_it_was_lifted(desk: build.House
     build.pending(desk, "mail.send")
     with as_role("web"):
         lift_stop(stop=stop.id, reason=REASON, by=desk.by("lin"))
-    assert as_web(draft()).before == {Outcome.ESCALATE: 1}
+    assert as_web(desk, draft()).before == {Outcome.ESCALATE: 1}
 
 
 def test_hidden_characters_still_count_when_policy_is_tried_again(desk: build.House) -> None:
     level(desk, Level.L4, "mail.send")
     hidden = {"to": "kim\u200b@example.org", "subject": "x", "body": ""}
     build.pending(desk, "mail.send", payload=hidden, confidence=0.95)
-    (example,) = as_web(draft(mail_send={"minimum": "escalate"})).examples
+    (example,) = as_web(desk, draft(mail_send={"minimum": "escalate"})).examples
     assert (example.before, example.after) == (Outcome.REVIEW, Outcome.ESCALATE)
 
 
@@ -135,12 +136,62 @@ def test_only_the_last_thousand_are_asked_and_what_is_not_routed_is_not(
     for _ in range(3):
         build.pending(desk, "mail.send")
     build.proposed(desk, "mail.send")
-    assert preview(draft(), limit=2).looked_at == 2
-    assert preview(draft()).looked_at == 3
+    lin = desk.by("lin").user
+    assert preview(draft(), seen_by=lin, limit=2).looked_at == 2
+    assert preview(draft(), seen_by=lin).looked_at == 3
     with django_assert_num_queries(3):
-        preview(draft())
-    with django_assert_num_queries(5):
-        preview(draft(mail_send={"deny": "no"}))
+        preview(draft(), seen_by=lin)
+    with django_assert_num_queries(6):
+        preview(draft(mail_send={"deny": "no"}), seen_by=lin)
+
+
+def test_example_out_of_the_reader_s_reach_is_counted_but_not_named(desk: build.House) -> None:
+    build.pending(desk, "mail.send")
+    (example,) = as_web(desk, draft(mail_send={"deny": "no"}), "mallory").examples
+    assert (example.title, example.ref) == ("Send mail, out of your reach", None)
+    assert (example.before, example.after) == (Outcome.REVIEW, Outcome.REJECT)
+
+
+def trying(desk: build.House, wanted: Level, tau: float | None, name: str = "note.add") -> Preview:
+    with as_role("web"):
+        return preview_level(
+            principal=desk.agent,
+            action_type=ActionType.objects.get(name=name),
+            level=wanted,
+            tau=tau,
+            seen_by=desk.by("lin").user,
+        )
+
+
+def test_threshold_is_tried_on_this_agent_s_actions_of_this_type_alone(desk: build.House) -> None:
+    for confidence in (0.95, 0.9, 0.85, None):
+        build.pending(desk, "note.add", confidence=confidence)
+    build.pending(desk, "mail.send", confidence=0.95)
+    effect = trying(desk, Level.L4, 0.9)
+    assert effect.looked_at == 4
+    assert effect.before == {Outcome.REVIEW: 4}
+    assert effect.after == {Outcome.AUTO_EXECUTE: 2, Outcome.REVIEW: 2}
+    assert (effect.looser, effect.stricter) == (2, 0)
+
+
+def test_level_that_the_risk_table_overrules_moves_nothing(desk: build.House) -> None:
+    build.pending(desk, "files.delete", confidence=1.0)
+    assert trying(desk, Level.L4, 0.5, "files.delete").moved == 0
+
+
+def test_taking_a_level_back_is_tried_against_what_ran(desk: build.House) -> None:
+    level(desk, Level.L4)
+    build.proposed(desk, "note.add", confidence=0.95)
+    build.route()
+    effect = trying(desk, Level.L0, None)
+    assert effect.moves == {(Outcome.AUTO_EXECUTE, Outcome.REVIEW): 1}
+
+
+def test_actions_of_another_version_of_the_agent_are_not_asked(desk: build.House) -> None:
+    build.pending(desk, "note.add", confidence=0.95)
+    desk.agent.version = "2"
+    desk.agent.save()
+    assert trying(desk, Level.L4, 0.9).looked_at == 0
 
 
 def test_dry_run_says_what_would_happen_and_writes_nothing(desk: build.House) -> None:
