@@ -28,8 +28,8 @@ import psycopg
 from config import roles
 from config.embedded import Postgres
 from config.env import ROLES
-from config.state import ROOT
 from config.machine import HOST, account, folder, free_port, keep_secret, write_private
+from config.state import ROOT
 
 PREFIX = "assentry_"
 TEMPLATE = "assentry_template"
