@@ -87,7 +87,7 @@ def perform(payload: Line, ctx: EffectContext) -> dict[str, Any]:
 
 def record(ctx: EffectContext) -> None:
     digest = hashlib.sha256(ctx.body).hexdigest()
-    line = {"action": str(ctx.action), "key": ctx.key, "type": ctx.type, "sha256": digest, "at": time.time(), "pid": os.getpid()}
+    line = {"action": str(ctx.action), "key": ctx.key, "type": ctx.type, "sha256": digest, "at": time.time()}
     append("sink.jsonl", json.dumps(line))
 
 
