@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.core import mail
 
 from agents import mailboxes
+from agents.handlers.mail import inbox
 from agents.services.sampling import deliver
 from reviews.models import Evidence, Message
 from tests.agents_shipped.office import Office, payload
 
 
 def subjects(folder: str = "") -> list[str]:
-    path = mailboxes.beside(settings.INBOX, folder) if folder else settings.INBOX
+    path = mailboxes.beside(inbox(), folder) if folder else inbox()
     return sorted(mailboxes.one(path, id).subject for id in mailboxes.ids(path))
 
 
 def test_each_message_gets_one_proposal_with_its_reason(office: Office) -> None:
-    deliver(settings.INBOX)
+    deliver(inbox())
     run = office.begin("inbox")
     types = {name: len(found) for name, found in office.by_type(run).items()}
     assert types == {"mail.archive": 2, "mail.forward": 1, "mail.reply": 3}
@@ -28,7 +28,7 @@ def test_each_message_gets_one_proposal_with_its_reason(office: Office) -> None:
 
 
 def test_what_is_approved_is_sent_and_moved_and_what_is_rejected_stays(office: Office) -> None:
-    deliver(settings.INBOX)
+    deliver(inbox())
     run = office.begin("inbox")
     found = office.by_type(run)
     office.turn_down(found["mail.archive"][0])
@@ -43,7 +43,7 @@ def test_what_is_approved_is_sent_and_moved_and_what_is_rejected_stays(office: O
 
 
 def test_a_letter_carries_the_idempotency_key_as_its_message_id(office: Office) -> None:
-    deliver(settings.INBOX)
+    deliver(inbox())
     run = office.begin("inbox")
     reply = office.by_type(run)["mail.reply"][0]
     office.let_through(reply)
@@ -51,7 +51,7 @@ def test_a_letter_carries_the_idempotency_key_as_its_message_id(office: Office) 
 
 
 def test_a_rules_confidence_follows_its_own_record(office: Office) -> None:
-    deliver(settings.INBOX)
+    deliver(inbox())
     first = office.begin("inbox")
     replies = office.by_type(first)["mail.reply"]
     rule = {a.id: Evidence.objects.get(action=a, kind="record").source for a in replies}
@@ -76,13 +76,13 @@ def test_an_edited_reply_counts_for_the_rule_as_decided_but_not_as_right(office:
 
 
 def test_a_message_is_proposed_for_once(office: Office) -> None:
-    deliver(settings.INBOX)
+    deliver(inbox())
     office.begin("inbox")
     assert office.actions(office.begin("inbox")) == []
 
 
 def deliver_again(subject: str) -> None:
     for name in ("cur", "new", "tmp"):
-        (settings.INBOX / name).mkdir(parents=True, exist_ok=True)
+        (inbox() / name).mkdir(parents=True, exist_ok=True)
     text = f"From: Ada <ada@example.org>\nTo: desk@example.org\nSubject: {subject}\n\nCould you look, please?\n"
-    (settings.INBOX / "new" / subject.replace(" ", "-")).write_text(text)
+    (inbox() / "new" / subject.replace(" ", "-")).write_text(text)

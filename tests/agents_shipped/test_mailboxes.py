@@ -113,7 +113,8 @@ def test_hostile_headers_are_read_as_one_line_without_control_characters(
     path = tmp_path / "inbox"
     box = mailbox.Maildir(path)
     box.add(
-        b"From: =?utf-8?q?a=0Ab?= <x@example.org>\nSubject: =?utf-8?b?AAFoaQ==?=\nContent-Type: text/plain; charset=nonsense\n\n\xff\xfe\n"
+        b"From: =?utf-8?q?a=0Ab?= <x@example.org>\nSubject: =?utf-8?b?AAFoaQ==?=\n"
+        b"Content-Type: text/plain; charset=nonsense\n\n\xff\xfe\n"
     )
     box.close()
     (mail,) = mails(path)

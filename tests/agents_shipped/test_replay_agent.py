@@ -61,7 +61,7 @@ def test_an_approved_call_stands_in_the_ledger_with_the_bytes_that_were_approved
     office.go(run)
     ended = office.run(run)
     assert ended.state == "finished"
-    assert json.loads(bytes(ended.result))["calls"] == {"2/a": "approved", "2/c": "rejected: wrong_facts"}
+    assert json.loads(bytes(ended.result or b""))["calls"] == {"2/a": "approved", "2/c": "rejected: wrong_facts"}
 
 
 def test_a_reviewers_question_is_answered_from_the_recording(office: Office) -> None:
@@ -84,7 +84,7 @@ def test_an_edit_is_what_takes_effect_and_the_run_knows(office: Office) -> None:
     office.execute_all()
     assert [row.sha256 for row in ledger.rows(settings.LEDGER)] == [hashlib.sha256(b'{"order_id":"A2"}').hexdigest()]
     office.go(run)
-    assert json.loads(bytes(office.run(run).result))["calls"] == {"2/call_1": "edited"}
+    assert json.loads(bytes(office.run(run).result or b""))["calls"] == {"2/call_1": "edited"}
 
 
 def test_a_conversation_without_a_consequential_call_just_ends(office: Office) -> None:

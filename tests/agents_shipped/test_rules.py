@@ -10,8 +10,8 @@ from agents.mailboxes import Mail
 from agents.rules import Track, suggest
 
 PLAIN = Mail(
-    id="0" * 32, sender="Ada <ada@example.org>", address="ada@example.org", reply_to="ada@example.org", to="desk@example.org",
-    subject="Hello", date="", message_id="<1@example.org>", text="I like it here.", bulk=False,
+    id="0" * 32, sender="Ada <ada@example.org>", address="ada@example.org", reply_to="ada@example.org",
+    to="desk@example.org", subject="Hello", date="", message_id="<1@example.org>", text="I like it here.", bulk=False,
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,15 @@ from tests.agents_shipped.chats import call, chat, lines
 
 def conversations(*rows: object) -> list[Conversation]:
     return [c for c in transcripts.read(lines(*rows), name="shop.jsonl") if isinstance(c, Conversation)]
+
+
+def listed_tool(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
+    """An entry of a file's tool list for `cancel_order`."""
+    parameters = {"type": "object", "properties": properties}
+    return {
+        "type": "function",
+        "function": {"name": "cancel_order", "description": description, "parameters": parameters},
+    }
 
 
 @pytest.mark.parametrize(
@@ -99,8 +109,10 @@ def test_a_fraction_stays_exact_as_a_decimal_string() -> None:
 
 
 def test_the_files_own_tool_list_gives_the_schema() -> None:
-    listed = {"type": "function", "function": {"name": "cancel_order", "description": "Cancel an order.\nMore.", "parameters": {
-        "type": "object", "properties": {"order_id": {"type": "string"}, "fee": {"type": "number", "minimum": 0.5}}, "required": ["order_id"]}}}  # fmt: skip
+    listed = listed_tool(
+        {"order_id": {"type": "string"}, "fee": {"type": "number", "minimum": 0.5}},
+        description="Cancel an order.\nMore.",
+    )
     (tool,) = tools.inventory(conversations(chat("c-1", tools=[listed])), prefix="shop")
     assert tool.listed
     assert tool.label == "Cancel an order."
@@ -108,8 +120,7 @@ def test_the_files_own_tool_list_gives_the_schema() -> None:
 
 
 def test_a_call_that_does_not_fit_the_tool_list_is_named_with_its_line() -> None:
-    listed = {"type": "function", "function": {"name": "cancel_order", "parameters": {
-        "type": "object", "properties": {"order_id": {"type": "integer"}}}}}  # fmt: skip
+    listed = listed_tool({"order_id": {"type": "integer"}})
     found = conversations(chat("c-1"), chat("c-2", tools=[listed]))
     by_name = {tool.name: tool for tool in tools.inventory(found, prefix="shop")}
     refusal = tools.unfit(found[1], {"cancel_order": by_name["cancel_order"].desk_type()})

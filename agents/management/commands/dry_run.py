@@ -79,12 +79,15 @@ def _floors(tally: Tally) -> str:
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    last = len(widths) - 1
-    return [
-        "  ".join(cell.ljust(width) if n in (0, last) else cell.rjust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
-        for row in rows
-    ]  # fmt: skip
+    """Words to the left, numbers to the right."""
+    columns = list(zip(*rows, strict=True))
+    words = {0, len(columns) - 1}
+    padded = [
+        [cell.ljust(width) if n in words else cell.rjust(width) for cell in column]
+        for n, column in enumerate(columns)
+        for width in (max(map(len, column)),)
+    ]
+    return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 
 def _examples(tallies: list[Tally]) -> list[str]:
