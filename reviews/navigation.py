@@ -32,11 +32,16 @@ def _staff(user: User) -> bool:
     return user.is_staff
 
 
+def _lead(user: User) -> bool:
+    """Who may make types of action, as the import page does."""
+    return user.has_perm("reviews.change_actiontype")
+
+
 PAGES = (
     Page("Queue", ("queue",), _anyone),
     Page("Runs", ("agents:runs", "runs"), _anyone),
-    Page("Import", ("agents:import", "import"), _anyone),
-    Page("Outbox", ("outbox",), _staff),
+    Page("Import", ("agents:import", "import"), _lead),
+    Page("Outbox", ("agents:outbox", "outbox"), _staff),
     Page("Insights", ("stats",), _anyone),
     Page("Integrity", ("audit:integrity", "integrity"), _anyone),
     Page("Admin", ("admin:index",), _staff),

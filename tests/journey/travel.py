@@ -16,9 +16,9 @@ from pathlib import Path
 from agents import ledger, tools
 from config import machine
 from config.desk import Desk
-from config.env import ROOT
 from config.installation import PREFERRED
 from config.profiles import PROFILES, describe
+from config.state import ROOT
 from tests.journey.account import Account, against_the_truth, settle_up, write_down
 from tests.journey.faults import Fault
 from tests.journey.http import Browser, File, Page
