@@ -4,9 +4,10 @@
 table of edges is data, so no digest of a function would show that somebody added one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 from django.db.backends.utils import CursorWrapper
@@ -76,7 +77,9 @@ def _constraints(cursor: CursorWrapper) -> Iterator[str]:
 
 
 @register(Tags.database)
-def gate(databases: list[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def gate(
+    app_configs: Sequence[AppConfig] | None = None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
     """`manage.py check --database default`: the same findings as the start-up check."""
     found: list[CheckMessage] = []
     for alias in databases or ():

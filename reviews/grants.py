@@ -1,4 +1,4 @@
-"""Who may do what with the desk's tables and functions. Pure data; `manage.py provision` applies it, start-up checks it.
+"""Who may do what with the desk's tables and functions. Pure data; `manage.py provision` applies it.
 
 Nobody has DELETE or TRUNCATE on anything that tells what happened. What a role
 may do with a row it can write, the triggers in `sql/` say.

@@ -16,7 +16,6 @@ from reviews.ids import new_id
 from reviews.states import (
     AttemptEnd,
     EffectMode,
-    Level as LevelName,
     Outcome,
     Purpose,
     Reversibility,
@@ -24,6 +23,9 @@ from reviews.states import (
     Status,
     StopScope,
     Verdict,
+)
+from reviews.states import (
+    Level as LevelName,
 )
 
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
@@ -185,9 +187,7 @@ class Level(models.Model):
     class Meta:
         ordering = ["-at"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(tau__isnull=True) | Q(tau__gte=0, tau__lte=1), name="level_tau"
-            ),
+            models.CheckConstraint(condition=Q(tau__isnull=True) | Q(tau__gte=0, tau__lte=1), name="level_tau"),
             _one_of("level", LevelName, "level_level"),
         ]
 
@@ -275,7 +275,7 @@ class Action(models.Model):
     state = models.CharField(max_length=12, choices=_choices(Status))
     revision = models.PositiveIntegerField(default=1)
     digest = models.BinaryField()  # sha256(salt || body) of the current revision
-    outcome = models.CharField(max_length=24, null=True)
+    outcome = models.CharField(max_length=24, null=True)  # noqa: DJ001  None: not routed yet
     floors = models.JSONField(default=list)  # [{"name","value","outcome"}], all that were looked at
     policy_version = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField()
@@ -286,14 +286,10 @@ class Action(models.Model):
     closed_at = models.DateTimeField(null=True)  # reached a final state
     fence = models.BigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
-    worker = models.CharField(max_length=120, null=True)
+    worker = models.CharField(max_length=120, null=True)  # noqa: DJ001  None: nobody
     failures = models.PositiveSmallIntegerField(default=0)  # attempts that did not succeed
-    retry_of = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, related_name="retries"
-    )
-    reverses = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, related_name="reversals"
-    )
+    retry_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="retries")
+    reverses = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="reversals")
     plan = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="steps")
     plan_step = models.PositiveSmallIntegerField(null=True)
     case_seq = models.BigIntegerField(default=0)
@@ -327,8 +323,7 @@ class Action(models.Model):
             # One live reversal for each original.
             models.UniqueConstraint(
                 fields=["reverses"],
-                condition=Q(reverses__isnull=False)
-                & ~Q(state__in=["rejected", "expired", "withdrawn", "failed"]),
+                condition=Q(reverses__isnull=False) & ~Q(state__in=["rejected", "expired", "withdrawn", "failed"]),
                 name="action_one_reversal",
             ),
         ]
@@ -342,24 +337,14 @@ class Action(models.Model):
             # keeper: what waits to be routed.
             models.Index(fields=["id"], condition=Q(state="proposed"), name="action_proposed"),
             # keeper: what expires.
-            models.Index(
-                fields=["decide_by"], condition=Q(state="pending"), name="action_decide_by"
-            ),
-            models.Index(
-                fields=["valid_until"], condition=Q(state="approved"), name="action_valid_until"
-            ),
+            models.Index(fields=["decide_by"], condition=Q(state="pending"), name="action_decide_by"),
+            models.Index(fields=["valid_until"], condition=Q(state="approved"), name="action_valid_until"),
             # drain: leases to reap.
-            models.Index(
-                fields=["lease_until"], condition=Q(state="executing"), name="action_leased"
-            ),
+            models.Index(fields=["lease_until"], condition=Q(state="executing"), name="action_leased"),
             # In doubt: the view people settle from.
             models.Index(fields=["id"], condition=Q(state="in_doubt"), name="action_in_doubt"),
-            models.Index(
-                fields=["run", "id"], condition=Q(run__isnull=False), name="action_run"
-            ),
-            models.Index(
-                fields=["plan"], condition=Q(plan__isnull=False), name="action_plan"
-            ),
+            models.Index(fields=["run", "id"], condition=Q(run__isnull=False), name="action_run"),
+            models.Index(fields=["plan"], condition=Q(plan__isnull=False), name="action_plan"),
         ]
 
     def __str__(self) -> str:
@@ -383,9 +368,7 @@ class Revision(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["action", "number"], name="revision_number")
-        ]
+        constraints = [models.UniqueConstraint(fields=["action", "number"], name="revision_number")]
 
     def __str__(self) -> str:
         return f"revision {self.number} of {self.action_id}"
@@ -406,9 +389,7 @@ class _Body(models.Model):
 
 
 class RevisionBody(_Body):
-    revision = models.OneToOneField(
-        Revision, on_delete=models.PROTECT, primary_key=True, related_name="body"
-    )
+    revision = models.OneToOneField(Revision, on_delete=models.PROTECT, primary_key=True, related_name="body")
 
 
 class Message(models.Model):
@@ -432,9 +413,7 @@ class Message(models.Model):
 
 
 class MessageBody(_Body):
-    message = models.OneToOneField(
-        Message, on_delete=models.PROTECT, primary_key=True, related_name="body"
-    )
+    message = models.OneToOneField(Message, on_delete=models.PROTECT, primary_key=True, related_name="body")
 
 
 class Evidence(models.Model):
@@ -452,18 +431,14 @@ class Evidence(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["action", "number"], name="evidence_number")
-        ]
+        constraints = [models.UniqueConstraint(fields=["action", "number"], name="evidence_number")]
 
     def __str__(self) -> str:
         return f"evidence {self.number} of {self.action_id}"
 
 
 class EvidenceBody(_Body):
-    evidence = models.OneToOneField(
-        Evidence, on_delete=models.PROTECT, primary_key=True, related_name="body"
-    )
+    evidence = models.OneToOneField(Evidence, on_delete=models.PROTECT, primary_key=True, related_name="body")
 
 
 class SearchText(models.Model):
@@ -475,9 +450,7 @@ class SearchText(models.Model):
     text = models.TextField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["action", "revision"], name="search_text_revision")
-        ]
+        constraints = [models.UniqueConstraint(fields=["action", "revision"], name="search_text_revision")]
 
     def __str__(self) -> str:
         return self.title
@@ -506,9 +479,7 @@ class _Visit(models.Model):
     cb = models.GeneratedField(
         expression=models.Case(
             models.When(confidence__isnull=True, then=models.Value(-1)),
-            default=Least(
-                models.Value(19), Cast(Floor(models.F("confidence") * 20.0), models.IntegerField())
-            ),
+            default=Least(models.Value(19), Cast(Floor(models.F("confidence") * 20.0), models.IntegerField())),
             output_field=models.IntegerField(),
         ),
         output_field=models.SmallIntegerField(),
@@ -641,8 +612,7 @@ class Decision(models.Model):
         constraints = [
             _one_of("verdict", Verdict, "decision_verdict"),
             models.CheckConstraint(
-                condition=Q(via__in=["single", "batch"], reviewer__isnull=False)
-                | Q(via="policy", reviewer=None),
+                condition=Q(via__in=["single", "batch"], reviewer__isnull=False) | Q(via="policy", reviewer=None),
                 name="decision_via",
             ),
             # High and critical risk are decided one by one.
@@ -690,19 +660,18 @@ class Attempt(models.Model):
     leased_at = models.DateTimeField()
     effect_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    end = models.CharField(max_length=12, null=True, choices=_choices(AttemptEnd))
+    end = models.CharField(max_length=12, null=True, choices=_choices(AttemptEnd))  # noqa: DJ001  None: open
     result = models.BinaryField(null=True)  # canonical JSON, at most 64 KiB
     note = models.CharField(max_length=4000, blank=True)
-    probe = models.CharField(max_length=12, null=True)  # done, not_done, unknown
+    # done, not_done, unknown; None: not asked.
+    probe = models.CharField(max_length=12, null=True)  # noqa: DJ001
     event_id = models.UUIDField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["action", "fence"], name="attempt_fence"),
             # One try at a time.
-            models.UniqueConstraint(
-                fields=["action"], condition=Q(ended_at=None), name="attempt_one_open"
-            ),
+            models.UniqueConstraint(fields=["action"], condition=Q(ended_at=None), name="attempt_one_open"),
             _one_of("end", AttemptEnd, "attempt_end", null=True),
         ]
 

@@ -184,7 +184,9 @@ def be_born_unlogged(world: World, s: Session, given: Given) -> None:
         case_head=bytes(range(32)), **columns,
     )  # fmt: skip
     revision = new_id()
-    w.insert(s, "reviews_revision", id=revision, action_id=action, number=1, digest=w.digest(salt, body), event_id=new_id())
+    w.insert(
+        s, "reviews_revision", id=revision, action_id=action, number=1, digest=w.digest(salt, body), event_id=new_id()
+    )
     w.insert(s, "reviews_revisionbody", revision_id=revision, salt=salt, scheme=0, body=body)
 
 

@@ -68,7 +68,11 @@ def lease_without_an_attempt(world: World, s: Session, given: Given) -> None:
     row = s.action(given["approved"])
     data = events.AttemptLeased(fence=1, worker="w", digest=bytes(row["digest"]))
     entry = s.step(EventName.ATTEMPT_LEASED, data, row["id"], "executing")
-    s.move(row["id"], entry, "state = 'executing', fence = 1, worker = 'w', lease_until = clock_timestamp() + interval '1 min'")
+    s.move(
+        row["id"],
+        entry,
+        "state = 'executing', fence = 1, worker = 'w', lease_until = clock_timestamp() + interval '1 min'",
+    )
 
 
 def attempt(s: Session, action: Any, **columns: object) -> None:
@@ -266,7 +270,9 @@ def renew_a_lapsed_lease(world: World, s: Session, given: Given) -> None:
 
 @cheat(executor="DK005")
 def renew_the_lease_of_another(world: World, s: Session, given: Given) -> None:
-    s.run("UPDATE reviews_action SET lease_until = clock_timestamp() + interval '14 min' WHERE id = %s", given["leased"])
+    s.run(
+        "UPDATE reviews_action SET lease_until = clock_timestamp() + interval '14 min' WHERE id = %s", given["leased"]
+    )
 
 
 @cheat(executor="DK005")

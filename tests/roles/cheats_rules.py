@@ -12,7 +12,19 @@ from tests.roles.cheats_states import DATES, push
 from tests.roles.world import Session, World
 
 Given = dict[str, Any]
-KEPT = ("action", "decision", "revision", "revisionbody", "message", "evidence", "item", "attempt", "policyversion", "level", "stop")
+KEPT = (
+    "action",
+    "decision",
+    "revision",
+    "revisionbody",
+    "message",
+    "evidence",
+    "item",
+    "attempt",
+    "policyversion",
+    "level",
+    "stop",
+)
 
 
 def _truncate(table: str) -> None:
@@ -243,7 +255,7 @@ def move_a_visit_without_escalating(world: World, s: Session, given: Given) -> N
 @cheat(web=NO_RIGHT, executor=NO_RIGHT, agent=NO_RIGHT)
 def change_what_a_visit_is_about(world: World, s: Session, given: Given) -> None:
     view = "reviews_item_desk" if s.role == "web" else "reviews_item"
-    s.run(f"UPDATE {view} SET action_id = %s, risk = 'low' WHERE id = %s", given["other_pending"], given["item"])  # noqa: S608
+    s.run(f"UPDATE {view} SET action_id = %s, risk = 'low' WHERE id = %s", given["other_pending"], given["item"])
 
 
 @cheat(router="DK003")
@@ -279,7 +291,8 @@ def give_autonomy_as_the_keeper(world: World, s: Session, given: Given) -> None:
 
 def _level(world: World, s: Session, level: str, days: int = 30) -> None:
     s.run(
-        "INSERT INTO reviews_level (id, principal_id, version, action_type_id, level, hand_set, reason, by_id, at, expires)"
+        "INSERT INTO reviews_level"
+        " (id, principal_id, version, action_type_id, level, hand_set, reason, by_id, at, expires)"
         " VALUES (%s, %s, '1', 'note.add', %s, true, 'because', %s, now(), now() + make_interval(days => %s))",
         new_id(), world["robot"], level, world["lin"], days,
     )  # fmt: skip

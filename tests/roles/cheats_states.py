@@ -14,7 +14,10 @@ Given = dict[str, Any]
 
 EVENT_OF = {
     "web": (EventName.DECISION_RECORDED, events.DecisionRecorded(verdict="approve", revision=1, digest=bytes(32))),
-    "router": (EventName.ACTION_ROUTED, events.ActionRouted(outcome="review", mode="HITL", floors=[], policy_version=1, needed=1)),
+    "router": (
+        EventName.ACTION_ROUTED,
+        events.ActionRouted(outcome="review", mode="HITL", floors=[], policy_version=1, needed=1),
+    ),
     "executor": (EventName.ATTEMPT_FINISHED, events.AttemptFinished(fence=1, outcome="succeeded")),
 }
 
@@ -41,9 +44,8 @@ def set_approved_without_an_event(world: World, s: Session, given: Given) -> Non
 
 @cheat(web="DK006", router="DK009", executor="DK009")
 def approve_without_a_vote(world: World, s: Session, given: Given) -> None:
-    if s.role == "executor":  # it may set the fewest columns
-        return push(s, given["pending"], "approved", "release_at = clock_timestamp()")
-    push(s, given["pending"], "approved", DATES)
+    # The executor may set the fewest columns.
+    push(s, given["pending"], "approved", DATES if s.role != "executor" else "release_at = clock_timestamp()")
     if s.role == "web":
         s.run(w.CLOSE_ITEM, given["pending"])
 
@@ -151,19 +153,29 @@ def tell_another_change_than_the_row_makes(world: World, s: Session, given: Give
 
 @cheat(web="AU007", router="AU007", executor="DK005")
 def take_a_step_of_the_case_without_an_event(world: World, s: Session, given: Given) -> None:
-    s.run("UPDATE reviews_action SET case_seq = case_seq + 1, case_head = %s WHERE id = %s", bytes(range(32)), given["pending"])
+    s.run(
+        "UPDATE reviews_action SET case_seq = case_seq + 1, case_head = %s WHERE id = %s",
+        bytes(range(32)),
+        given["pending"],
+    )
 
 
 @cheat(web="AU007", router="AU007")
 def use_the_event_of_another_case(world: World, s: Session, given: Given) -> None:
     name, data = EVENT_OF[s.role]
     entry = s.step(name, data, given["other_pending"])
-    s.run("UPDATE reviews_action SET case_seq = case_seq + 1, case_head = %s WHERE id = %s", entry.hash, given["pending"])
+    s.run(
+        "UPDATE reviews_action SET case_seq = case_seq + 1, case_head = %s WHERE id = %s", entry.hash, given["pending"]
+    )
 
 
 @cheat(web="AU007", router="AU007")
 def skip_a_number_of_the_case(world: World, s: Session, given: Given) -> None:
-    s.run("UPDATE reviews_action SET case_seq = case_seq + 2, case_head = %s WHERE id = %s", bytes(range(32)), given["pending"])
+    s.run(
+        "UPDATE reviews_action SET case_seq = case_seq + 2, case_head = %s WHERE id = %s",
+        bytes(range(32)),
+        given["pending"],
+    )
 
 
 @cheat(web=NO_RIGHT, router=NO_RIGHT, agent=NO_RIGHT, executor=NO_RIGHT, owner="DK003")

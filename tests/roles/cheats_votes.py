@@ -66,9 +66,10 @@ def vote_as_policy(world: World, s: Session, given: Given) -> None:
 
 @cheat(router="DK016", executor=NO_RIGHT, agent=NO_RIGHT, sequencer=NO_RIGHT, auditor=NO_RIGHT)
 def vote_as_a_person(world: World, s: Session, given: Given) -> None:
-    if s.role != "router":  # these logins cannot even write the event
-        return w.insert(s, "reviews_decision", id=new_id(), action_id=given["pending"], via="single", verdict="approve")
-    w.just_vote(s, given["pending"], world["ada"])
+    if s.role == "router":
+        w.just_vote(s, given["pending"], world["ada"])
+    else:  # these logins cannot even write the event
+        w.insert(s, "reviews_decision", id=new_id(), action_id=given["pending"], via="single", verdict="approve")
 
 
 @cheat(router="DK016")
@@ -203,13 +204,19 @@ def take_a_vote_back_and_leave_it_approved(world: World, s: Session, given: Give
 def undo_and_keep_the_release(world: World, s: Session, given: Given) -> None:
     data = events.DecisionRetracted(decision=str(given["vote_window"]))
     entry = s.step(EventName.DECISION_RETRACTED, data, given["window"], "pending")
-    w.insert(s, "reviews_retraction", id=new_id(), decision_id=given["vote_window"], by_id=world["ada"], event_id=entry.id)
+    w.insert(
+        s, "reviews_retraction", id=new_id(), decision_id=given["vote_window"], by_id=world["ada"], event_id=entry.id
+    )
     s.move(given["window"], entry, "state = 'pending'")
 
 
 @cheat(owner="DK001", rest=NO_RIGHT)
 def rewrite_a_revision(world: World, s: Session, given: Given) -> None:
-    s.run("UPDATE reviews_revision SET digest = %s, self_edit = true WHERE action_id = %s", bytes(range(32)), given["pending"])
+    s.run(
+        "UPDATE reviews_revision SET digest = %s, self_edit = true WHERE action_id = %s",
+        bytes(range(32)),
+        given["pending"],
+    )
 
 
 @cheat(owner="DK001", rest=NO_RIGHT)

@@ -41,11 +41,16 @@ def lies(database: str) -> None:
     with psycopg.connect(cluster.server().superuser_url(database), autocommit=True) as connection:
         connection.execute("CREATE SCHEMA lies")
         connection.execute("GRANT USAGE ON SCHEMA lies TO PUBLIC")
-        for types, operator, answer in (("text", "<>", "false"), ("integer", ">=", "true"), ("timestamptz", "<=", "false")):
+        for types, operator, answer in (
+            ("text", "<>", "false"),
+            ("integer", ">=", "true"),
+            ("timestamptz", "<=", "false"),
+        ):
             function = f"lies.says_{answer}(a {types}, b {types})"
             connection.execute(f"CREATE FUNCTION {function} RETURNS boolean LANGUAGE sql AS 'SELECT {answer}'")
             connection.execute(
-                f"CREATE OPERATOR lies.{operator} (FUNCTION = lies.says_{answer}, LEFTARG = {types}, RIGHTARG = {types})"
+                f"CREATE OPERATOR lies.{operator}"
+                f" (FUNCTION = lies.says_{answer}, LEFTARG = {types}, RIGHTARG = {types})"
             )
 
 
@@ -55,8 +60,8 @@ def people(s: Session, made: World) -> None:
         w.insert(s, "reviews_queue", name=queue, title=queue, help="")
     for name in ("ada", "grace", "lin", "mallory", "gone", "olga"):
         made.ids[name] = s.one(
-            "INSERT INTO reviews_user (password, is_superuser, username, first_name, last_name, email, is_staff, is_active,"
-            " date_joined, pseudonym, time_zone, theme, character_keys)"
+            "INSERT INTO reviews_user (password, is_superuser, username, first_name, last_name, email, is_staff,"
+            " is_active, date_joined, pseudonym, time_zone, theme, character_keys)"
             " VALUES ('!', false, %s, '', '', '', false, %s, now(), %s, 'UTC', 'system', true) RETURNING id",
             name, name != "gone", f"psn_{name}",
         )["id"]  # fmt: skip
@@ -79,9 +84,9 @@ def kinds(s: Session) -> None:
     ):
         columns = {
             "version": 1, "source": "code", "label": name, "template": name, "schema": "{}", "risk": risk,
-            "reversibility": reversibility, "risk_floor": risk, "reversibility_floor": reversibility, "effect_mode": mode,
-            "queue_id": "support", "effect_queue": "default", "amount_path": "", "currency_path": "", "currency": "",
-            "machine_paths": "[]", "question": False, "release": False, "plan": False, "has_undo": False,
+            "reversibility": reversibility, "risk_floor": risk, "reversibility_floor": reversibility,
+            "effect_mode": mode, "queue_id": "support", "effect_queue": "default", "amount_path": "",
+            "currency_path": "", "currency": "", "machine_paths": "[]", "question": False, "release": False, "plan": False, "has_undo": False,
             "has_probe": False, "has_handler": True, "reversal_needed": 1, "presets": "{}", "active": True,
         } | more  # fmt: skip
         w.insert(s, "reviews_actiontype", name=name, **columns)

@@ -6,10 +6,11 @@ import time
 from typing import Any
 from uuid import UUID
 
+from django.test import override_settings
+
 from audit import events
 from audit.entries import Actor, Chain, prepare
 from audit.events import EventName
-from django.test import override_settings
 from reviews.ids import new_id
 from tests.roles import lives
 from tests.roles import world as w

@@ -8,23 +8,19 @@ from typing import Any
 import pytest
 
 from tests.roles import cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_votes
-from tests.roles.cheats import Cheat, cases, refusal
 from tests.roles.cheats import REGISTER as CHEATS
+from tests.roles.cheats import Cheat, cases, refusal
 from tests.roles.world import World
 
 assert all((cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_votes))
 
-ROWS = """
-SELECT (SELECT md5(string_agg(x::text, '|' ORDER BY x.id)) FROM reviews_action x) AS reviews_action,
-       (SELECT md5(string_agg(x::text, '|' ORDER BY x.id)) FROM reviews_item x) AS reviews_item,
-       (SELECT md5(string_agg(x::text, '|' ORDER BY x.id)) FROM reviews_attempt x) AS reviews_attempt,
-       (SELECT count(*) FROM reviews_stop WHERE lifted_at IS NULL) AS reviews_stop, (SELECT count(*) FROM reviews_level) AS reviews_level,
-       (SELECT count(*) FROM reviews_decision) AS reviews_decision, (SELECT count(*) FROM reviews_retraction) AS reviews_retraction,
-       (SELECT count(*) FROM reviews_revision) AS reviews_revision, (SELECT count(*) FROM reviews_revisionbody) AS reviews_revisionbody,
-       (SELECT count(*) FROM reviews_message) AS reviews_message, (SELECT count(*) FROM reviews_evidence) AS reviews_evidence,
-       (SELECT count(*) FROM reviews_action_edge) AS reviews_action_edge, (SELECT count(*) FROM audit.login) AS audit_login,
-       (SELECT count(*) FROM audit.event) AS audit_event
-"""
+WHOLE = ("action", "item", "attempt")
+COUNTED = ("decision", "retraction", "revision", "revisionbody", "message", "evidence", "level", "action_edge", "user")
+ROWS = "SELECT {} (SELECT count(*) FROM audit.event) AS events, (SELECT count(*) FROM audit.login) AS logins".format(
+    "".join(f"(SELECT md5(string_agg(x::text, '|' ORDER BY x.id)) FROM reviews_{name} x) AS {name}, " for name in WHOLE)
+    + "".join(f'(SELECT count(*) FROM reviews_{name}) AS "{name}", ' for name in COUNTED)
+    + "(SELECT count(*) FROM reviews_stop WHERE lifted_at IS NULL) AS stops,"
+)
 
 
 def rows(world: World) -> object:

@@ -45,7 +45,7 @@ def test_a_visit_counts_in_its_cell_at_once(world: World) -> None:
 
 
 def test_counts_stay_exact_while_things_come_go_move_and_are_rolled_up(world: World) -> None:
-    dice = random.Random(7)  # noqa: S311  the same walk each time
+    dice = random.Random(7)
     actions = [waiting(world, dice.random(), dice.randrange(1000)) for _ in range(12)]
     for number, action in enumerate(actions):
         with world.session("web") as s:
@@ -53,7 +53,10 @@ def test_counts_stay_exact_while_things_come_go_move_and_are_rolled_up(world: Wo
                 case 0:
                     w.approve(s, action, world["ada"])
                 case 1:
-                    s.run("UPDATE reviews_item_desk SET deferred_until = now() + interval '1 h' WHERE action_id = %s", action)
+                    s.run(
+                        "UPDATE reviews_item_desk SET deferred_until = now() + interval '1 h' WHERE action_id = %s",
+                        action,
+                    )
                 case 2:
                     w.just_vote(s, action, world["ada"], "escalate", target_id=world["other"])
                     s.run("UPDATE reviews_item_desk SET queue_id = 'elsewhere', prio = 1 WHERE action_id = %s", action)
@@ -83,7 +86,8 @@ def test_no_waiting_row_lies_below_its_cells_mark(world: World) -> None:
     waiting(world, 0.72, -60)  # and must fall again for a more urgent one
     with world.session("auditor") as s:
         hidden = s.run(
-            "SELECT i.id FROM reviews_item i JOIN reviews_cube c ON c.queue = i.queue_id AND c.risk = i.risk_rank AND c.cb = i.cb"
+            "SELECT i.id FROM reviews_item i"
+            " JOIN reviews_cube c ON c.queue = i.queue_id AND c.risk = i.risk_rank AND c.cb = i.cb"
             " WHERE i.waiting AND (i.prio, i.entered) < (c.low, coalesce(c.low_at, '-infinity'))"
         )
         mark = s.one("SELECT low FROM reviews_cube WHERE queue = 'support' AND risk = 0 AND cb = 14")

@@ -94,9 +94,13 @@ def test_web_can_write_policy_levels_and_types_down_to_their_floors(world: World
 
 def test_web_can_register_a_type_with_floors_of_its_own(world: World) -> None:
     with world.session("web") as s:
-        names = "version, source, label, template, schema, reversibility, reversibility_floor, effect_mode, queue_id, effect_queue, amount_path, currency_path, currency, machine_paths, question, release, plan, has_undo, has_probe, has_handler, reversal_needed, presets, active"
+        names = (
+            "version, source, label, template, schema, reversibility, reversibility_floor, effect_mode, queue_id,"
+            " effect_queue, amount_path, currency_path, currency, machine_paths, question, release, plan, has_undo,"
+            " has_probe, has_handler, reversal_needed, presets, active"
+        )
         s.run(
-            f"INSERT INTO reviews_actiontype (name, risk, risk_floor, {names})"  # noqa: S608
+            f"INSERT INTO reviews_actiontype (name, risk, risk_floor, {names})"
             f" SELECT 'bomb.drop', 'low', 'low', {names} FROM reviews_actiontype WHERE name = 'note.add'"
         )
         s.connection.rollback()
@@ -113,7 +117,8 @@ def test_web_can_read_every_payload(world: World) -> None:
     action = lives.proposed(world, "files.delete")
     with world.session("web") as s:
         found = s.run(
-            "SELECT b.body FROM reviews_revisionbody b JOIN reviews_revision r ON r.id = b.revision_id WHERE r.action_id = %s",
+            "SELECT b.body FROM reviews_revisionbody b JOIN reviews_revision r ON r.id = b.revision_id"
+            " WHERE r.action_id = %s",
             action,
         )
     assert len(found) == 1
@@ -133,7 +138,11 @@ def test_router_can_approve_under_watch_what_is_neither_critical_nor_irreversibl
 def test_router_can_reject_anything_by_policy(world: World) -> None:
     action = lives.proposed(world, "files.delete")
     with world.session("router") as s:
-        s.move(action, w.routed_event(s, action, None, "reject"), "outcome = 'reject', policy_version = 1, routed_at = now()")
+        s.move(
+            action,
+            w.routed_event(s, action, None, "reject"),
+            "outcome = 'reject', policy_version = 1, routed_at = now()",
+        )
         _, entry = w.vote(s, action, None, "reject", to="rejected")
         s.move(action, entry, "state = 'rejected', release_at = clock_timestamp()")
     assert lives.state(world, action) == "rejected"

@@ -22,9 +22,7 @@ def test_an_action_goes_from_proposal_to_success(world: World) -> None:
 def test_every_change_left_its_event(world: World) -> None:
     action = lives.ended(world)
     with world.session("auditor") as s:
-        told = s.run(
-            "SELECT name, change_to FROM audit.event WHERE case_id = %s ORDER BY case_seq", f"action:{action}"
-        )
+        told = s.run("SELECT name, change_to FROM audit.event WHERE case_id = %s ORDER BY case_seq", f"action:{action}")
     assert [(row["name"], row["change_to"]) for row in told] == [
         ("action.proposed", "proposed"),
         ("action.routed", "pending"),
@@ -100,7 +98,9 @@ def test_a_begun_once_effect_that_got_lost_is_settled_by_a_person(world: World) 
         ("mail.send", True, "unclear", "in_doubt"),
     ],
 )
-def test_an_attempt_ends_where_its_effect_mode_leads(world: World, kind: str, start: bool, end: str, state: str) -> None:
+def test_an_attempt_ends_where_its_effect_mode_leads(
+    world: World, kind: str, start: bool, end: str, state: str
+) -> None:
     action = (lives.begun if start else lives.leased)(world, kind)
     with world.session("executor") as s:
         assert w.finish(s, action, 1, end, delay=0.01) == state
@@ -178,7 +178,10 @@ def test_a_reversal_marks_its_original_in_the_same_transaction(world: World) -> 
 def test_the_router_expires_what_nobody_decided_in_time(world: World) -> None:
     action = lives.proposed(world)
     with world.session("router") as s:
-        deadline = "state = 'pending', outcome = 'review', policy_version = 1, routed_at = now(), decide_by = clock_timestamp() + interval '0.2 s'"
+        deadline = (
+            "state = 'pending', outcome = 'review', policy_version = 1, routed_at = now(),"
+            " decide_by = clock_timestamp() + interval '0.2 s'"
+        )
         s.move(action, w.routed_event(s, action, "pending"), deadline)
         item = w.visit(s, action)
     time.sleep(0.25)

@@ -49,7 +49,12 @@ def test_the_whole_life_of_an_action_is_one_logins_work(alone: World) -> None:
 
 @pytest.mark.parametrize(
     ("code", "sets"),
-    [("DK006", w.APPROVED), ("DK003", "risk = 'critical'"), ("DK009", "state = 'succeeded'"), ("DK004", "digest = digest || ''")],
+    [
+        ("DK006", w.APPROVED),
+        ("DK003", "risk = 'critical'"),
+        ("DK009", "state = 'succeeded'"),
+        ("DK004", "digest = digest || ''"),
+    ],
 )
 def test_edges_votes_bytes_and_births_still_hold(alone: World, code: str, sets: str) -> None:
     action = pending(alone)

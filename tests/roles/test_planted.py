@@ -28,6 +28,14 @@ def function(name: str, arguments: str, result: str, body: str) -> str:
     )
 
 
+def nothing(name: str, arguments: str) -> str:
+    """The check of this name, without what it checks."""
+    return (
+        f"CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
+        " SET search_path = pg_catalog, public, pg_temp AS 'BEGIN END'"
+    )
+
+
 ACTION = "a reviews_action"
 PLANTED: list[tuple[str, Attack, str, list[str]]] = [
     (
@@ -37,8 +45,7 @@ PLANTED: list[tuple[str, Attack, str, list[str]]] = [
     (
         "a vote not bound to the digest", cheats_votes.vote_on_the_digest_of_another_action, "web",
         [
-            "CREATE OR REPLACE FUNCTION reviews_check_seen(d reviews_decision, a reviews_action) RETURNS void"
-            " LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS 'BEGIN END'",
+            nothing("reviews_check_seen", "d reviews_decision, a reviews_action"),
         ],
     ),
     (
@@ -61,8 +68,7 @@ PLANTED: list[tuple[str, Attack, str, list[str]]] = [
     (
         "begin under a stop", cheats_effects.begin_under_a_stop, "executor",
         [
-            "CREATE OR REPLACE FUNCTION reviews_demand_no_stop(of_type text, of_proposer uuid) RETURNS void"
-            " LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS 'BEGIN END'",
+            nothing("reviews_demand_no_stop", "of_type text, of_proposer uuid"),
         ],
     ),
     (
@@ -85,15 +91,13 @@ PLANTED: list[tuple[str, Attack, str, list[str]]] = [
         "undo after release", cheats_votes.take_back_after_release, "web",
         [
             "ALTER TABLE reviews_retraction DISABLE TRIGGER reviews_retraction_made",
-            "CREATE OR REPLACE FUNCTION reviews_check_undo(o reviews_action) RETURNS void"
-            " LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS 'BEGIN END'",
+            nothing("reviews_check_undo", "o reviews_action"),
         ],
     ),
     (
         "a reversal leaves its original", cheats_states.reverse_and_leave_the_original_as_it_was, "executor",
         [
-            "CREATE OR REPLACE FUNCTION reviews_check_rest(o reviews_action, n reviews_action) RETURNS void"
-            " LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS 'BEGIN END'",
+            nothing("reviews_check_rest", "o reviews_action, n reviews_action"),
         ],
     ),
 ]  # fmt: skip

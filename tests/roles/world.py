@@ -86,7 +86,7 @@ class Session:
         """Takes the action one event further, with whatever else changes (SQL of a SET list)."""
         more = f", {sets}" if sets else ""
         count = self.changed(
-            f"UPDATE reviews_action SET case_seq = %s, case_head = %s{more} WHERE id = %s",  # noqa: S608
+            f"UPDATE reviews_action SET case_seq = %s, case_head = %s{more} WHERE id = %s",
             entry.seq, entry.hash, *values, action,
         )  # fmt: skip
         assert count == 1
@@ -143,7 +143,7 @@ def add_revision(s: Session, action: UUID, number: int, entry: Entry, salt: byte
 def insert(s: Session, table: str, **values: Any) -> None:
     names = ", ".join(f'"{name}"' for name in values)
     marks = ", ".join(["%s"] * len(values))
-    s.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", *values.values())  # noqa: S608
+    s.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", *values.values())
 
 
 def propose(s: Session, kind: str, *, key: str | None = None, confidence: float | None = 0.8, **columns: Any) -> UUID:
@@ -177,10 +177,15 @@ def routed_event(s: Session, action: UUID, to: str | None, outcome: str = "revie
     return s.step(EventName.ACTION_ROUTED, data, action, to)
 
 
-ROUTE = "state = 'pending', outcome = %s, needed = %s, policy_version = 1, routed_at = clock_timestamp(), decide_by = clock_timestamp() + interval '1 day'"
+ROUTE = (
+    "state = 'pending', outcome = %s, needed = %s, policy_version = 1, routed_at = clock_timestamp(),"
+    " decide_by = clock_timestamp() + interval '1 day'"
+)
 
 
-def route(s: Session, action: UUID, *, outcome: str = "review", needed: int = 1, queue: str = "support", purpose: str = "gate") -> UUID:
+def route(
+    s: Session, action: UUID, *, outcome: str = "review", needed: int = 1, queue: str = "support", purpose: str = "gate"
+) -> UUID:
     """To the queue; returns the item."""
     s.move(action, routed_event(s, action, "pending", outcome, needed), ROUTE, outcome, needed)
     return visit(s, action, queue=queue, purpose=purpose)
@@ -192,7 +197,9 @@ def visit(s: Session, action: UUID, *, queue: str = "support", purpose: str = "g
     return item
 
 
-def vote(s: Session, action: UUID, reviewer: int | None, verdict: str = "approve", **columns: Any) -> tuple[UUID, Entry]:
+def vote(
+    s: Session, action: UUID, reviewer: int | None, verdict: str = "approve", **columns: Any
+) -> tuple[UUID, Entry]:
     """A decision row and its event; the action's row is left to the caller (`close`)."""
     row = s.action(action)
     seen = s.one(
@@ -216,12 +223,18 @@ def vote(s: Session, action: UUID, reviewer: int | None, verdict: str = "approve
 
 def item_of(s: Session, action: UUID) -> UUID:
     view = "reviews_item" if s.role == "router" else "reviews_item_desk"
-    rows = s.run(f"SELECT id FROM {view} WHERE action_id = %s ORDER BY entered DESC", action)  # noqa: S608
+    rows = s.run(f"SELECT id FROM {view} WHERE action_id = %s ORDER BY entered DESC", action)
     return rows[0]["id"]  # type: ignore[no-any-return]
 
 
-CLOSE_ITEM = "UPDATE reviews_item_desk SET closed_at = clock_timestamp(), version = version + 1 WHERE action_id = %s AND closed_at IS NULL"
-APPROVED = "state = 'approved', release_at = clock_timestamp() + make_interval(secs => %s), valid_until = clock_timestamp() + interval '1 day'"
+CLOSE_ITEM = (
+    "UPDATE reviews_item_desk SET closed_at = clock_timestamp(), version = version + 1"
+    " WHERE action_id = %s AND closed_at IS NULL"
+)
+APPROVED = (
+    "state = 'approved', release_at = clock_timestamp() + make_interval(secs => %s),"
+    " valid_until = clock_timestamp() + interval '1 day'"
+)
 
 
 def approve(s: Session, action: UUID, reviewer: int, *, window: float = 0, **columns: Any) -> UUID:
@@ -247,12 +260,19 @@ def just_vote(s: Session, action: UUID, reviewer: int, verdict: str = "approve",
 
 
 def policy_approve(s: Session, action: UUID, outcome: str = "auto_execute") -> None:
-    s.move(action, routed_event(s, action, None, outcome), "outcome = %s, policy_version = 1, routed_at = clock_timestamp()", outcome)
+    s.move(
+        action,
+        routed_event(s, action, None, outcome),
+        "outcome = %s, policy_version = 1, routed_at = clock_timestamp()",
+        outcome,
+    )
     _, entry = vote(s, action, None, to="approved")
     s.move(action, entry, APPROVED, 0)
 
 
-def edit(s: Session, action: UUID, author: int | None, *, self_edit: bool = False, name: EventName = EventName.ACTION_EDITED) -> Entry:
+def edit(
+    s: Session, action: UUID, author: int | None, *, self_edit: bool = False, name: EventName = EventName.ACTION_EDITED
+) -> Entry:
     """A new revision by a person (or, with author None, what an agent would do)."""
     row = s.action(action)
     salt, body = body_of(edited=str(new_id()))
@@ -273,7 +293,9 @@ def retract(s: Session, decision: UUID, by: int | None, action: UUID, *, reopen:
         s.run("UPDATE reviews_item_desk SET closed_at = NULL, version = version + 1 WHERE id = %s", item_of(s, action))
 
 
-def message(s: Session, action: UUID, text: str, *, kind: str = "comment", author: int | None = None, **columns: Any) -> UUID:
+def message(
+    s: Session, action: UUID, text: str, *, kind: str = "comment", author: int | None = None, **columns: Any
+) -> UUID:
     salt, body = body_of(text=text)
     last = s.one("SELECT coalesce(max(number), 0) AS n FROM reviews_message WHERE action_id = %s", action)["n"]
     name: EventName = EventName.MESSAGE_POSTED
@@ -283,7 +305,16 @@ def message(s: Session, action: UUID, text: str, *, kind: str = "comment", autho
     entry = s.step(name, data, action)
     made = new_id()
     values = {"number": last + 1, "author_id": author} | columns
-    insert(s, "reviews_message", id=made, action_id=action, kind=kind, digest=digest(salt, body), event_id=entry.id, **values)
+    insert(
+        s,
+        "reviews_message",
+        id=made,
+        action_id=action,
+        kind=kind,
+        digest=digest(salt, body),
+        event_id=entry.id,
+        **values,
+    )
     insert(s, "reviews_messagebody", message_id=made, salt=salt, scheme=0, body=body)
     s.move(action, entry)
     return made
@@ -333,7 +364,9 @@ def begin(s: Session, action: UUID, fence: int) -> None:
 END = 'UPDATE reviews_attempt SET "end" = %s, ended_at = clock_timestamp() WHERE action_id = %s AND fence = %s'
 
 
-def finish(s: Session, action: UUID, fence: int, end: str = "succeeded", *, to: str | None = None, delay: float = 0) -> str:
+def finish(
+    s: Session, action: UUID, fence: int, end: str = "succeeded", *, to: str | None = None, delay: float = 0
+) -> str:
     """Closes the attempt and goes where `reviews_exit` says, or to `to`."""
     hold(s, fence)
     s.run(END, end, action, fence)
@@ -361,5 +394,15 @@ def settle(s: Session, action: UUID, state: str = "failed", *, note: str = "I as
 
 def stop(s: Session, by: int, scope: str = "all", **columns: Any) -> UUID:
     made = new_id()
-    insert(s, "reviews_stop", id=made, scope=scope, reason="smoke in the engine room", by_id=by, at="now", lift_reason="", **columns)
+    insert(
+        s,
+        "reviews_stop",
+        id=made,
+        scope=scope,
+        reason="smoke in the engine room",
+        by_id=by,
+        at="now",
+        lift_reason="",
+        **columns,
+    )
     return made

@@ -44,9 +44,7 @@ def test_models_and_migrations_agree() -> None:
 
 @pytest.mark.parametrize("schema", ["public", "audit"])
 def test_every_function_pins_its_search_path(schema: str) -> None:
-    found = rows(
-        "SELECT p.proname, p.proconfig FROM pg_proc p WHERE p.pronamespace = %s::regnamespace", schema
-    )
+    found = rows("SELECT p.proname, p.proconfig FROM pg_proc p WHERE p.pronamespace = %s::regnamespace", schema)
     assert len(found) > 10
     for name, config in found:
         pinned = [setting for setting in config or () if setting.startswith("search_path=")]  # type: ignore[attr-defined]
@@ -92,17 +90,18 @@ def test_what_tells_what_happened_is_never_changed_removed_or_emptied() -> None:
 
 
 def test_no_login_may_delete_or_empty_what_tells_what_happened() -> None:
-    from reviews.grants import GRANTS  # noqa: PLC0415
+    from reviews.grants import GRANTS
 
     deleting = {grant.object for grant in GRANTS if "DELETE" in grant.privileges}
     assert deleting == {
-        "reviews_policydraft", "reviews_user_groups", "reviews_user_user_permissions", "reviews_reach", "reviews_authority",
+        "reviews_policydraft", "reviews_user_groups", "reviews_user_user_permissions", "reviews_reach",
+        "reviews_authority",
     }  # fmt: skip
     assert not [grant for grant in GRANTS if "TRUNCATE" in grant.privileges or "TRIGGER" in grant.privileges]
 
 
 def test_every_table_of_the_desk_is_in_the_manifest_or_belongs_to_triggers() -> None:
-    from reviews.grants import GRANTS  # noqa: PLC0415
+    from reviews.grants import GRANTS
 
     named = {grant.object for grant in GRANTS}
     tables = {model._meta.db_table for model in apps.get_app_config("reviews").get_models(include_auto_created=True)}
@@ -168,7 +167,7 @@ def test_a_page_of_the_queue_is_read_in_order_from_its_index(index: str, where: 
         cursor.execute("SET LOCAL enable_bitmapscan = off")
         if index == "item_cell":  # an empty table costs the same through either
             cursor.execute("DROP INDEX item_risk")
-        cursor.execute(f"EXPLAIN SELECT id FROM reviews_item WHERE waiting AND {where} ORDER BY {order} LIMIT 50")  # noqa: S608
+        cursor.execute(f"EXPLAIN SELECT id FROM reviews_item WHERE waiting AND {where} ORDER BY {order} LIMIT 50")
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert f"using {index} " in plan
     assert "Sort" not in plan
