@@ -23,7 +23,7 @@ import redis
 from supervisor.xmlrpc import SupervisorTransport
 
 from config import machine, roles
-from config.env import ROLES, database_parts
+from config.env import ROLES, database_parts, load
 from config.installation import DATABASE, Installation
 from config.processes import birth, end_group, is_supervisor, read_pid, recorded
 from config.programs import configuration, programs
@@ -96,6 +96,7 @@ class Desk:
     def start(self) -> None:
         """Servers, logins, tables, rights, contents, processes; raises Failed with what to do."""
         self.place.prepare()
+        load(self.place.environment("executor") | dict(self.place.environ))  # a setting that no process could start with ends here
         try:
             self._start_supervisor()
             self._wait_for_servers()
