@@ -96,7 +96,8 @@ class Desk:
     def start(self) -> None:
         """Servers, logins, tables, rights, contents, processes; raises Failed with what to do."""
         self.place.prepare()
-        load(self.place.environment("executor") | dict(self.place.environ))  # a setting that no process could start with ends here
+        # A setting that no process could start with ends here, before anything is started.
+        load(self.place.environment("executor") | dict(self.place.environ))
         try:
             self._start_supervisor()
             self._wait_for_servers()

@@ -190,7 +190,7 @@ class Env(BaseSettings):
     @classmethod
     def _postgres(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
+        if parts.scheme not in {"postgresql", "postgres"} or not (parts.hostname and parts.path.strip("/")):
             raise ValueError("expected postgresql://host:port/name")
         return _with_port(value, "postgresql://host:port/name")
 

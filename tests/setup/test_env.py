@@ -40,6 +40,7 @@ def test_a_missing_database_is_explained(capsys: pytest.CaptureFixture[str]) -> 
     ("name", "value", "says"),
     [
         ("DATABASE_URL", "mysql://127.0.0.1/desk", "expected postgresql://host:port/name"),
+        ("DATABASE_URL", "postgresql:/desk", "expected postgresql://host:port/name"),
         ("DATABASE_URL", "postgresql://127.0.0.1:54x/desk", "the port is not a number"),
         ("DATABASE_URL", "postgresql://127.0.0.1:5432", "expected postgresql://host:port/name"),
         ("REDIS_URL", "http://127.0.0.1", "expected redis://host:port/0"),
