@@ -10,6 +10,7 @@ LOGINS = {
     "migrate": "owner",
     "provision": "owner",
     "keeper": "router",
+    "audit_job": "router",
     "drain": "executor",
     "sequencer": "sequencer",
     "log_reopen": "sequencer",

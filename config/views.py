@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from audit.queries import health
 from config.context import notices
 
 
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when this process can read the database, else 503 with Retry-After."""
+    """200 when this process can read the database, else 503 with Retry-After; the log's alarms with it."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        log = health()
     except DatabaseError:
         return JsonResponse({"status": "no database"}, status=503, headers={"Retry-After": "5"})
-    return JsonResponse({"status": "ok", "role": settings.DATABASE_ROLE, "notices": notices()})
+    told = {"status": "ok", "role": settings.DATABASE_ROLE, "notices": notices(), "log_alarms": log.alarms}
+    return JsonResponse(told)
