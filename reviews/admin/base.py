@@ -85,6 +85,7 @@ class Verbs(ReadOnly):
 
     add_form: type[forms.Form] | None = None
     verb_form: type[forms.Form] | None = None
+    can_look = False
     add_label = "Save"
     verb_label = "Save"
     add_intro = ""
@@ -94,6 +95,10 @@ class Verbs(ReadOnly):
         raise NotImplementedError
 
     def change(self, by: By, row: Any, data: Mapping[str, Any]) -> object:
+        raise NotImplementedError
+
+    def look(self, by: By, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the change would have done, as context for `effect.html`; changes nothing."""
         raise NotImplementedError
 
     def can_change(self, row: Any) -> bool:
@@ -123,10 +128,18 @@ class Verbs(ReadOnly):
             raise PermissionDenied
         form = self.add_form(request.POST or None, initial=self.first(request))
         by = by_of(request)
+        title = f"Add {self.model._meta.verbose_name}"
+        if self.can_look and "look" in request.POST:
+            return self.page(request, form, title, self.add_label, self.add_intro, self._looked(form, by))
         if request.method == "POST" and attempt(form, lambda data: self.add(by, data)):
             return self.done(request, f"{self.model._meta.verbose_name} saved")
-        title = f"Add {self.model._meta.verbose_name}"
         return self.page(request, form, title, self.add_label, self.add_intro)
+
+    def _looked(self, form: forms.Form, by: By) -> Mapping[str, Any]:
+        """The effect of a form that need not say why yet; its other errors stay on it."""
+        form.is_valid()
+        form.errors.pop("reason", None)
+        return {} if form.errors else self.look(by, form.cleaned_data)
 
     def first(self, request: HttpRequest) -> dict[str, Any]:
         """What the form for a new row shows first: what the address says."""
@@ -151,7 +164,15 @@ class Verbs(ReadOnly):
         messages.success(request, message)
         return HttpResponseRedirect(self.url("changelist"))
 
-    def page(self, request: HttpRequest, form: forms.Form, title: str, label: str, intro: str) -> HttpResponse:
+    def page(
+        self,
+        request: HttpRequest,
+        form: forms.Form,
+        title: str,
+        label: str,
+        intro: str,
+        effect: Mapping[str, Any] | None = None,
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
@@ -159,6 +180,8 @@ class Verbs(ReadOnly):
             "form": form,
             "submit": label,
             "intro": intro,
+            "can_look": self.can_look,
+            **(effect or {}),
         }
         status = 422 if form.errors else 200
         return TemplateResponse(request, "admin/reviews/verb.html", context, status=status)

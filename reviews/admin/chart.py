@@ -1,10 +1,11 @@
-"""Geometry of the preview's chart: two bars per outcome, before and after. Pure."""
+"""A preview as a page shows it, and the geometry of its chart: two bars per outcome, before and after."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from reviews.queries.preview import Preview
 from reviews.states import MODE, Outcome
 
 LEFT, WIDTH, ROW, BAR = 190, 420, 40, 13
@@ -50,6 +51,15 @@ def outcome_chart(before: Mapping[Outcome, int], after: Mapping[Outcome, int]) -
         for outcome in Outcome
     )
     return Chart(pairs, LEFT, LEFT + WIDTH + 70, len(pairs) * ROW, BAR)
+
+
+def effect_context(effect: Preview) -> dict[str, Any]:
+    """What `admin/reviews/effect.html` reads."""
+    return {
+        "effect": effect,
+        "chart": outcome_chart(effect.before, effect.after),
+        "moves": effect.moves.most_common(),
+    }
 
 
 def _width(count: int, longest: int) -> int:

@@ -17,7 +17,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from reviews.admin.base import ReadOnly, attempt, by_of
-from reviews.admin.chart import outcome_chart
+from reviews.admin.chart import effect_context
 from reviews.errors import DeskError, InvalidPayload
 from reviews.forms_policy import (
     LIMITS,
@@ -205,9 +205,7 @@ def _draft_context(
         "based_on": based_on,
         "types": [_summary(kind, document) for kind in ActionType.objects.order_by("name")],
         "diff": diff,
-        "effect": effect,
-        "chart": outcome_chart(effect.before, effect.after) if effect else None,
-        "moves": effect.moves.most_common() if effect else [],
+        **(effect_context(effect) if effect else {}),
         "form": form,
     }
 

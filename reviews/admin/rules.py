@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from reviews.admin.base import Verbs
+from reviews.admin.chart import effect_context
 from reviews.forms_admin import (
     ActionTypeForm,
     LevelForm,
@@ -24,6 +25,7 @@ from reviews.forms_policy import ReasonForm
 from reviews.models import ActionType, Level, Principal, Stop
 from reviews.policy import NO_GUARANTEE
 from reviews.queries.policy import standing_level
+from reviews.queries.preview import preview_level
 from reviews.services.base import By
 from reviews.services.levels import set_level
 from reviews.services.stops import lift_stop, place_stop
@@ -35,6 +37,7 @@ class LevelAdmin(Verbs):
     """Every level ever set; the newest of an agent version and type acts until it expires."""
 
     add_form = LevelForm
+    can_look = True
     add_label = "Set the level"
     add_intro = (
         f"A level set by hand is {NO_GUARANTEE}: nobody has proved that what passes is right. "
@@ -64,6 +67,17 @@ class LevelAdmin(Verbs):
         if row.version != row.principal.version:
             return "of an older version"
         return "expired" if row.expires <= timezone.now() else "in force"
+
+    def look(self, by: By, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        threshold = data["threshold"]
+        effect = preview_level(
+            principal=data["principal"],
+            action_type=data["action_type"],
+            level=data["level"],
+            tau=None if threshold is None else threshold / 1000,
+            seen_by=by.user,
+        )
+        return {**effect_context(effect), "changed": "this level"}
 
     def add(self, by: By, data: Mapping[str, Any]) -> object:
         return set_level(**data, by=by)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from reviews.models import PolicyVersion
+from reviews.models import Level, PolicyVersion
 from reviews.queries.policy import current_policy
 from reviews.states import Outcome
 from tests import build
@@ -95,6 +95,24 @@ def test_lead_limits_refunds_looks_at_the_preview_publishes_and_goes_back(lead: 
     assert PolicyVersion.objects.get(number=after.number + 1).restores == before.number
     assert current_policy().document == before.document
     assert lead.refused == []
+
+
+def test_lead_tries_a_threshold_before_setting_it(lead: Any) -> None:
+    lead.goto("/admin/reviews/level/add/")
+    lead.select_option("[name=principal]", "helper")
+    lead.select_option("[name=action_type]", "refund.issue")
+    lead.select_option("[name=level]", "L4")
+    lead.fill("[name=threshold]", "0.7")
+    lead.click("text=What would it have done?")
+    lead.wait_for_selector("svg.chart")
+    said = lead.inner_text("#content-main")
+    assert "What this level would have done to the last 3 actions" in said
+    assert not Level.objects.filter(action_type="refund.issue").exists()
+    lead.fill("[name=reason]", "three months without an error")
+    lead.click("text=Set the level")
+    lead.wait_for_url("**/admin/reviews/level/")
+    assert "hand-set, no guarantee" in lead.inner_text("#changelist")
+    assert Level.objects.get(action_type="refund.issue").tau == 0.7
 
 
 def test_lead_stops_everything_and_lifts_it(lead: Any) -> None:

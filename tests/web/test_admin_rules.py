@@ -47,6 +47,18 @@ def test_lead_sets_a_level_that_the_list_calls_no_guarantee(office: Office) -> N
     assert "in force" in listed
 
 
+def test_level_is_tried_before_it_is_set_without_a_reason_and_sets_nothing(office: Office) -> None:
+    lead = Browser(office.lead.user)
+    url = "/admin/reviews/level/add/"
+    tried = lead.post(url, {**level(reason=""), "look": "1"})
+    assert tried.status_code == 200
+    assert "What this level would have done to the last 0 actions" in text(tried)
+    wrong = lead.post(url, {**level(threshold="2"), "look": "1"})
+    assert wrong.status_code == 422
+    assert "would have done" not in text(wrong)
+    assert not Level.objects.exists()
+
+
 def test_newer_level_is_listed_as_replacing_the_older(office: Office) -> None:
     lead = Browser(office.lead.user)
     lead.post("/admin/reviews/level/add/", level())
