@@ -67,7 +67,7 @@ def test_fixtures_of_rfc8785(value: Any, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [1.0, float("nan"), 2**53, -(2**53), "e\u0301", "\0", "\ud800", b"x", {1: 2}, {"é": 1}, {"k": {2, 3}}, [object()]],
+    [1.0, float("nan"), 2**53, -(2**53), "e\u0301", "\0", "\ud800", b"x", {1: 2}, {"é": 1}, {"k": {2, 3}}, [object]],
     ids=repr,
 )
 def test_what_lies_outside_the_profile_is_refused(value: Any) -> None:
