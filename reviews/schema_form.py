@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from reviews.errors import InvalidPayload
 from reviews.queries.payload import follow
 from reviews.schemas import decode
+from reviews.visible import has_hidden, visible
 
 _KINDS = {"string": "text", "integer": "number", "number": "decimal", "boolean": "boolean"}
 
@@ -43,6 +44,11 @@ class Field:
     minimum: str = ""
     maximum: str = ""
     depth: int = 0
+
+    @property
+    def hidden(self) -> str:
+        """The value with its hidden characters written out, where it has any."""
+        return visible(self.value) if has_hidden(self.value.replace("\n", "")) else ""
 
     @property
     def name(self) -> str:

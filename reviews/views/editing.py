@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -39,7 +40,7 @@ def edit_view(request: HttpRequest, ref: str) -> HttpResponse:
 def _form(request: HttpRequest, found: Detail, payload: dict[str, Any], *, status: int = 200, **more: Any) -> HttpResponse:
     given = {
         **context(request, found),
-        "fields": [(field, more.get("wrong", {}).get(field.path)) for field in build(payload, found.schema)],
+        "fields": [(field, more.get("wrong", {}).get(field.path)) for field in build(*_asked(found, payload))],
         "presets": presets(found.kind, "edit"),
         "kept": request.POST,
         "diff": changes(found.payload, payload, found.schema),
@@ -49,11 +50,29 @@ def _form(request: HttpRequest, found: Detail, payload: dict[str, Any], *, statu
     return render(request, template, given, status=status)
 
 
+def _asked(found: Detail, payload: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What the form is made of: the whole payload, but of a question only its answer."""
+    if not found.kind.question:
+        return payload, found.schema
+    options, form = payload.get("options"), payload.get("schema")
+    shape: dict[str, Any] = {"title": "Answer"}
+    if options:
+        shape |= {"enum": options}
+    elif isinstance(form, Mapping):
+        shape |= form
+    else:
+        shape |= {"type": "string"}
+    empty = {} if shape.get("type") == "object" else None
+    held = payload.get("answer")
+    return {"answer": empty if held is None else held}, {"properties": {"answer": shape}, "required": ["answer"]}
+
+
 def edited(request: HttpRequest, found: Detail) -> dict[str, Any]:
     """The payload as the form says: whole as JSON where that was sent, otherwise field by field."""
     whole = request.POST.get("payload", "")
     if not whole.strip():
-        return read(found.payload or {}, found.schema, request.POST)
+        held = found.payload or {}
+        return {**held, **read(*_asked(found, held), request.POST)}
     value = decode(whole)
     if not isinstance(value, dict):
         raise InvalidPayload("payload: must be an object", [{"path": "", "message": "must be an object"}])
@@ -93,13 +112,17 @@ def _saved(request: HttpRequest, found: Detail, payload: dict[str, Any]) -> Http
     low = found.action.risk == Risk.LOW
     item = found.item.id if found.item else None
     approve = bool(request.POST.get("approve"))
+    vote = forms.decision(request.POST, "approve") if approve else None
+    code = request.POST.get("reason_code", "")
+    if vote and code in {preset.code for preset in presets(found.kind, "edit")}:
+        vote = vote.model_copy(update={"reason_code": ""})  # it says why it was edited, not why it is approved
     result = edit(
         item=item,  # type: ignore[arg-type]  find() reaches items only
         seen=forms.seen(request.POST, user=signed_in(request), item=item, low_risk=low),
         payload=payload,
-        decision=forms.decision(request.POST, "approve") if approve else None,
+        decision=vote,
         rationale=forms.note(request.POST, "rationale"),
-        reason_code=request.POST.get("reason_code", ""),
+        reason_code="" if vote and vote.reason_code else code,
         by=by_of(request),
     )
     if result.approved:

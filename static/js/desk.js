@@ -122,7 +122,7 @@
   function verb(name) {
     const open = article();
     if (page === "queue" && current && name === "approve" && quick(current)) return approveRow(current);
-    if (open) return press($(`[data-verb="${name}"]`, open), name);
+    if (open) return press($(`[data-verb="${name === "approve" && open.dataset.question !== undefined ? "edit" : name}"]`, open), name);
     if (page !== "queue" || !current) return;
     if (wide.matches && previewOn()) return announce("Still opening it");
     location.assign($(".ask", current).getAttribute("href"));

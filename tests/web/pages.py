@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from typing import Any
 
@@ -12,6 +12,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from reviews.models import Item, User
+from reviews.services import stamp_shown
+from tests.build import long_ago, picture
 from tests.logins import as_role
 
 HX = {"HX-Request": "true"}
@@ -22,6 +24,7 @@ class Browser:
 
     def __init__(self, user: User | None = None) -> None:
         self.client = Client(enforce_csrf_checks=True)
+        self.user = user
         if user is not None:
             with as_role("web"):
                 self.client.force_login(user, "django.contrib.auth.backends.ModelBackend")
@@ -44,8 +47,10 @@ class Browser:
         return self.get(f"/a/ACT-{item.ref}/")
 
     def form(self, item: Item, **more: Any) -> dict[str, Any]:
-        """What the item's page would send, and what was typed."""
-        return {**self.open(item).hidden(), **more}
+        """What the item's page would send after a long look, and what was typed."""
+        assert self.user is not None
+        opened = stamp_shown(self.user, str(item.id), long_ago())
+        return {**self.open(item).hidden(), "opened": opened, **more}
 
     def send(self, item: Item, verb: str, **more: Any) -> Page:
         return self.post(f"/a/ACT-{item.ref}/{verb}/", self.form(item, **more))
@@ -83,15 +88,15 @@ class Page:
 
     @property
     def alert(self) -> str:
-        found = re.search(r'role="alert"[^>]*>(.*?)</(?:div|section)>', self.text, re.DOTALL)
-        return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", found.group(1)))).strip() if found else ""
+        """What is announced to somebody who cannot see the page, from the first alert on."""
+        _, _, rest = self.text.partition('role="alert"')
+        words = unescape(re.sub(r"<[^>]+>", " ", rest.partition(">")[2]))
+        return re.sub(r"\s+", " ", words).strip()
 
 
 @contextmanager
 def nothing_changes() -> Iterator[None]:
     """The rows before are the rows after."""
-    from tests.build import picture
-
     before = picture()
     yield
     assert picture() == before

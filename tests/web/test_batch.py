@@ -1,0 +1,132 @@
+"""Many at once: the preview, the result for each item, one batch id, one way back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from reviews.models import Decision, Item
+from reviews.services import stamp_shown
+from reviews.states import Status
+from tests import build
+from tests.web.pages import HX, Browser, Page, nothing_changes
+
+
+def key(item: Item) -> str:
+    fresh = Item.objects.select_related("action").get(id=item.id)
+    return f"ACT-{fresh.ref}:{fresh.version}:{bytes(fresh.action.digest).hex()}"
+
+
+def confirm(browser: Browser, items: list[Item], **more: Any) -> Page:
+    assert browser.user is not None
+    form = {"verdict": "approve", "item": [key(item) for item in items], **more}
+    form.setdefault("opened", stamp_shown(browser.user, "batch", build.long_ago()))
+    return browser.post("/batch/", form)
+
+
+def results(page: Page) -> dict[str, str]:
+    return dict(re.findall(r'<tr data-ref="(ACT-\d+)" data-result="(\w+)"', page.text))
+
+
+def test_preview_shows_the_key_facts_and_the_odd_one(house: build.House, ada: Browser) -> None:
+    small, large = build.pending(house, "refund.issue"), build.pending(house, "refund.issue", payload={"customer": "1", "amount": 50_000})
+    page = ada.post("/batch/preview/", {"verdict": "approve", "item": [key(small), key(large)]})
+    assert page.status == 200
+    assert "Approve these 2" in page.plain
+    row = re.search(rf"ACT-{large.ref}</td>.*?</tr>", page.text, re.DOTALL)
+    assert row is not None
+    assert "largest amount" in row.group()
+    assert "500.00 EUR" in row.group()
+    assert page.field("opened")
+
+
+def test_each_item_of_a_batch_is_told_what_became_of_it(house: build.House, ada: Browser, grace: Browser) -> None:
+    good, risky, gone = build.pending(house), build.pending(house, "files.delete"), build.pending(house)
+    stale = key(gone)
+    grace.send(gone, "decide", verdict="reject", reason_code="not_needed")
+    form = {"verdict": "approve", "item": [key(good), key(risky), stale], "opened": stamp_shown(house.ada, "batch", build.long_ago())}
+    page = ada.post("/batch/", form)
+    assert page.status == 200
+    assert results(page) == {f"ACT-{good.ref}": "applied", f"ACT-{risky.ref}": "blocked", f"ACT-{gone.ref}": "conflict"}
+    assert "high risk goes one by one" in page.plain
+    build.state_of(good.action_id, Status.APPROVED)
+    build.state_of(risky.action_id, Status.PENDING)
+
+
+def test_batch_has_one_id_and_one_way_back(house: build.House, ada: Browser, settings: Any) -> None:
+    settings.TIMINGS = replace(settings.TIMINGS, undo_low=60)
+    items = [build.pending(house) for _ in range(3)]
+    page = confirm(ada, items)
+    batch = page.field("batch")
+    assert set(Decision.objects.values_list("batch", flat=True).distinct()) == {Decision.objects.first().batch}
+    assert str(Decision.objects.first().batch) == batch
+    assert ada.get("/queue/").refs == []
+    assert ada.post("/batch/undo/", {"batch": batch}).status == 303
+    assert "3 of 3 wait again" in ada.get("/queue/").plain
+    assert len(ada.get("/queue/").refs) == 3
+
+
+def test_rejecting_in_a_batch_needs_one_reason_for_all(house: build.House, ada: Browser) -> None:
+    items = [build.pending(house), build.pending(house, "files.delete")]
+    with nothing_changes():
+        page = confirm(ada, items, verdict="reject")
+    assert page.status == 422
+    assert "reason is needed" in page.alert
+    assert "Reject these 2" in page.plain
+    page = confirm(ada, items, verdict="reject", reason_code="not_needed")
+    assert set(results(page).values()) == {"applied"}
+
+
+def test_item_out_of_reach_is_blocked_as_if_unknown(house: build.House, ada: Browser, mallory: Browser) -> None:
+    item = build.pending(house)
+    with nothing_changes():
+        page = confirm(mallory, [item])
+    assert page.status in (200, 422)
+    assert results(page) in ({f"ACT-{item.ref}": "blocked"}, {})
+    assert "Mail kim" not in page.plain
+    preview = mallory.post("/batch/preview/", {"verdict": "approve", "item": key(item)})
+    assert "Mail kim" not in preview.plain
+
+
+def test_batch_without_a_look_at_its_preview_is_refused(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    just_now = stamp_shown(house.ada, "batch", timezone.now() + timedelta(seconds=5))
+    elsewhere = stamp_shown(house.ada, "list", build.long_ago())
+    with nothing_changes():
+        assert confirm(ada, [item], opened="").status == 422
+        assert confirm(ada, [item], opened=elsewhere).status == 422
+        assert "Look first" in confirm(ada, [item], opened=just_now).alert
+
+
+@pytest.mark.parametrize("item", ["", "ACT-1", "ACT-1:1:zz", "ACT-1:1:" + "0" * 63, "1:1:" + "0" * 64, "ACT-²:1:" + "0" * 64])
+def test_selection_that_says_nothing_is_refused(ada: Browser, item: str) -> None:
+    page = ada.post("/batch/preview/", {"verdict": "approve", "item": item})
+    assert page.status == 422
+
+
+@pytest.mark.parametrize("verdict", ["", "ask", "escalate", "APPROVE"])
+def test_batch_knows_two_verdicts(house: build.House, ada: Browser, verdict: str) -> None:
+    item = build.pending(house)
+    with nothing_changes():
+        assert confirm(ada, [item], verdict=verdict).status == 422
+
+
+def test_batch_of_somebody_else_is_not_taken_back(house: build.House, ada: Browser, grace: Browser) -> None:
+    batch = confirm(ada, [build.pending(house)]).field("batch")
+    with nothing_changes():
+        assert grace.post("/batch/undo/", {"batch": batch}).status == 404
+        assert ada.post("/batch/undo/", {"batch": "no"}).status == 404
+
+
+def test_result_comes_as_a_fragment_for_the_dialog(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    form = {"verdict": "approve", "item": key(item), "opened": stamp_shown(house.ada, "batch", build.long_ago())}
+    page = ada.post("/batch/", form, **HX)
+    assert "<html" not in page.text
+    assert page.response["HX-Retarget"] == "#dialog"
+    assert results(page) == {f"ACT-{item.ref}": "applied"}

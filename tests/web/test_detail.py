@@ -1,0 +1,168 @@
+"""One item's page: in the order of a reviewer's questions, and nothing on it can act by itself."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from reviews.models import ActionType
+from tests import build
+from tests.web.pages import HX, Browser
+
+BIDI = "pay \u202e7711\u202c now\u200b"
+
+
+def test_page_asks_in_words_and_says_what_happens_if_nobody_acts(house: build.House, ada: Browser) -> None:
+    page = ada.open(build.pending(house, "refund.issue"))
+    assert "<h1 class=\"break\">Refund 129.50 EUR to 8812</h1>" in page.text
+    assert "If you do nothing: it expires in" in page.plain
+    assert "and nothing is done" in page.plain
+    assert "Review because" in page.plain
+
+
+def test_evidence_comes_before_the_agents_reasoning_which_is_folded(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, evidence=(build.evidence("seen"),), reasoning="trust me")
+    text = ada.open(item).text
+    assert text.index('id="evidence"') < text.index("The agent’s own reasoning")
+    assert re.search(r'<details class="panel disclosure reasoning">', text)
+
+
+def test_contradicting_evidence_comes_first(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, evidence=(build.evidence("first"), build.evidence("no!", conflict=True)))
+    text = ada.open(item).text
+    assert text.index("contradicts the proposal") < text.index("no!") < text.index("first")
+
+
+def test_hostile_text_is_shown_and_never_runs(house: build.House, ada: Browser) -> None:
+    nasty = '<img src=x onerror=alert(1)><a hx-get="/sign-out/">{{ user.password }} {% debug %}'
+    item = build.pending(
+        house, payload={"to": "kim@example.org", "subject": nasty, "body": BIDI}, reasoning=nasty, evidence=(build.evidence(nasty),)
+    )
+    for page in (ada.open(item), ada.get("/queue/"), ada.get(f"/a/ACT-{item.ref}/edit/"), ada.get(f"/a/ACT-{item.ref}/decide/")):
+        assert page.status == 200
+        assert "<img src=x" not in page.text
+        assert '<a hx-get="/sign-out/"' not in page.text
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page.text
+        assert "{{ user.password }}" in page.plain
+        # A field that can be edited holds the bytes themselves; everywhere else they are written out.
+        assert "\u202e" not in re.sub(r"<textarea.*?</textarea>|<input[^>]*>", "", page.text, flags=re.DOTALL)
+
+
+def test_hidden_characters_are_written_out(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, payload={"to": "kim@example.org", "subject": "x", "body": BIDI})
+    page = ada.open(item)
+    assert '<span class="escape">[U+202E]</span>7711<span class="escape">[U+202C]</span>' in page.text
+    assert "characters that do not show" in page.plain
+
+
+def test_hidden_characters_in_a_machine_read_field_switch_approval_off(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, payload={"to": "kim@exa\u200bmple.org", "subject": "x"})
+    assert "Approve is off: hidden characters" in ada.open(item).plain
+    assert ada.send(item, "decide", verdict="approve").status == 422
+
+
+def test_foreign_domain_is_shown_as_machines_read_it(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, payload={"to": "kim@p\u0430ypal.com", "subject": "x"})
+    page = ada.open(item)
+    assert "xn--pypal-4ve.com" in page.plain
+    assert "mixed scripts" in page.plain
+
+
+def test_foreign_text_stands_in_a_frame_in_which_htmx_does_nothing(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, evidence=(build.evidence("outside"),), reasoning="agent")
+    text = ada.open(item).text
+    for words in ("outside", "agent"):
+        frame = text[: text.index(f">{words}</div>")].rfind('<div class="untrusted" hx-disable>')
+        assert frame > 0
+
+
+def test_bytes_are_shown_as_they_are_with_their_digest(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, "refund.issue")
+    page = ada.open(item)
+    assert '{"amount":12950,"customer":"8812"}' in page.plain
+    assert bytes(item.action.digest).hex() in page.text
+
+
+@pytest.mark.parametrize("ref", ["ACT-999999", "ACT-99999999999999999999", "ACT-abc", "ACT-0", "ACT--1", "%00"])
+def test_what_does_not_exist_is_not_found(ada: Browser, ref: str) -> None:
+    assert ada.get(f"/a/{ref}/").status == 404
+
+
+def test_what_is_out_of_reach_answers_exactly_like_what_does_not_exist(house: build.House, mallory: Browser) -> None:
+    item = build.pending(house)
+    theirs, absent = mallory.open(item), mallory.get("/a/ACT-999999/")
+    assert (theirs.status, theirs.plain) == (absent.status, absent.plain)
+    assert theirs.status == 404
+    assert mallory.get(f"/action/{item.action_id}/").status == 404
+    for verb in ("decide", "edit", "ask", "escalate", "defer"):
+        assert mallory.get(f"/a/ACT-{item.ref}/{verb}/").status == 404
+
+
+def test_page_by_the_actions_id_is_the_same_page(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    assert ada.get(f"/action/{item.action_id}/").plain == ada.open(item).plain
+
+
+def test_preview_is_the_same_without_the_frame(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    fragment = ada.get(f"/a/ACT-{item.ref}/", **HX)
+    assert "<html" not in fragment.text
+    assert f'data-ref="ACT-{item.ref}"' in fragment.text
+
+
+def test_looking_writes_no_event_and_claims_nothing(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    before = build.picture()
+    ada.open(item)
+    assert build.picture() == before
+
+
+def test_version_of_a_type_that_is_gone_can_be_rejected_only(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    ActionType.objects.filter(name="mail.send").update(version=2)
+    page = ada.open(item)
+    assert "Made for version 1 of this type" in page.plain
+    assert "Approve is off" in page.plain
+    assert "Edit is off" in page.plain
+    assert ada.send(item, "decide", verdict="approve").status == 422
+    assert ada.send(item, "decide", verdict="reject", reason_code="not_needed").status == 303
+
+
+def test_owner_is_told_why_approving_is_off(house: build.House) -> None:
+    item = build.pending(house)
+    assert "Approve is off: you own the agent that proposed this" in Browser(house.noor).open(item).plain
+
+
+def test_other_peoples_votes_are_hidden_until_it_is_decided(house: build.House, ada: Browser, grace: Browser) -> None:
+    item = build.pending(house, "files.delete")
+    build.decide(house, item, name="ada")
+    page = grace.open(item)
+    assert "Ada" not in page.plain
+    assert "needs 2 approvals" in page.plain
+    assert "Ada approved" in ada.open(item).plain
+    build.decide(house, item, name="grace")
+    assert "Ada approved" in grace.open(item).plain
+
+
+def test_page_and_queue_look_the_same_before_and_after_anothers_first_vote(house: build.House, grace: Browser) -> None:
+    item = build.pending(house, "files.delete")
+
+    def seen() -> list[str]:
+        texts = (grace.open(item).text, grace.get("/queue/").text)
+        return [re.sub(r'name="(opened|csrfmiddlewaretoken)" value="[^"]*"|data-opened="[^"]*"|hx-headers=\'[^\']*\'|opened=[^"&]*|\d+ (s|min)\b', "", text) for text in texts]
+
+    before = seen()
+    build.decide(house, item, name="ada")
+    assert seen() == before
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_page_costs_the_same_queries_for_one_artefact_and_three(house: build.House, ada: Browser, count: int) -> None:
+    item = build.pending(house, evidence=tuple(build.evidence(str(n)) for n in range(count)))
+    with CaptureQueriesContext(connection) as queries:
+        assert ada.open(item).status == 200
+    mine = [q["sql"] for q in queries.captured_queries if not re.search("AUTHORIZATION|CONSTRAINTS|SAVEPOINT", q["sql"])]
+    assert len(mine) == 19, "\n".join(mine)
