@@ -17,9 +17,9 @@ BEGIN
         WHERE e.case_id = its_case AND e.case_seq = NEW.case_seq AND e.change_to IS NOT NULL)) THEN
         RAISE EXCEPTION 'event % of this action does not tell its change', NEW.case_seq USING ERRCODE = 'AU007';
     END IF;
-    IF NOT EXISTS (SELECT FROM reviews_revision r JOIN reviews_revisionbody b ON b.revision_id = r.id
-                   WHERE r.action_id = NEW.id AND r.number = NEW.revision AND r.digest = NEW.digest)
-       AND (TG_OP = 'INSERT' OR OLD.revision <> NEW.revision) THEN
+    IF (TG_OP = 'INSERT' OR OLD.revision <> NEW.revision) AND NOT EXISTS (
+        SELECT FROM reviews_revision r JOIN reviews_revisionbody b ON b.revision_id = r.id
+        WHERE r.action_id = NEW.id AND r.number = NEW.revision AND r.digest = NEW.digest) THEN
         RAISE EXCEPTION 'revision % has no bytes', NEW.revision USING ERRCODE = 'DK004';
     END IF;
     IF to_state IS NOT NULL AND TG_OP = 'UPDATE' THEN
@@ -93,6 +93,9 @@ BEGIN
        OR leaf #>> '{data,digest}' IS DISTINCT FROM audit.b64(NEW.digest)
        OR (leaf #>> '{data,revision}')::integer IS DISTINCT FROM NEW.revision THEN
         RAISE EXCEPTION 'the event tells another decision' USING ERRCODE = 'AU007';
+    END IF;
+    IF NEW.verdict = 'escalate' AND NEW.reason_code = '' AND leaf #> '{commit,rationale}' IS NULL THEN
+        RAISE EXCEPTION 'an escalation says why' USING ERRCODE = 'DK003';
     END IF;
     RETURN NULL;
 END $$;

@@ -130,6 +130,11 @@ def escalate_to_nobody(world: World, s: Session, given: Given) -> None:
     w.just_vote(s, given["pending"], world["ada"], "escalate")
 
 
+@cheat(web="DK003")
+def escalate_without_a_reason(world: World, s: Session, given: Given) -> None:
+    w.just_vote(s, given["pending"], world["ada"], "escalate", target_id=world["other"])
+
+
 @cheat(web="AU007")
 def vote_without_an_event(world: World, s: Session, given: Given) -> None:
     row = s.action(given["pending"])

@@ -46,7 +46,7 @@ def _open(world: World, made: dict[str, Any]) -> None:
         w.route(s, made["by_person"])
     with world.session("web") as s:
         made["vote_of_ada"] = w.just_vote(s, made["two"], world["ada"])
-        w.just_vote(s, made["two"], world["lin"], "escalate", target_id=world["other"])
+        w.just_vote(s, made["two"], world["lin"], "escalate", target_id=world["other"], reason_code="unsure")
         made["question"] = w.ask(s, made["asked"], world["ada"])
     made["edited"] = lives.pending(world)
     made["voted_then_edited"] = lives.pending(world, outcome="two_person_review", needed=2)

@@ -58,7 +58,7 @@ def test_counts_stay_exact_while_things_come_go_move_and_are_rolled_up(world: Wo
                         action,
                     )
                 case 2:
-                    w.just_vote(s, action, world["ada"], "escalate", target_id=world["other"])
+                    w.just_vote(s, action, world["ada"], "escalate", target_id=world["other"], reason_code="unsure")
                     s.run("UPDATE reviews_item_desk SET queue_id = 'elsewhere', prio = 1 WHERE action_id = %s", action)
                 case _:
                     w.reject(s, action, world["ada"], window=600)

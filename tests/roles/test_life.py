@@ -203,7 +203,7 @@ def test_a_question_keeps_it_pending_and_a_person_may_still_reject(world: World)
 def test_an_escalation_moves_a_visit_to_another_queue(world: World) -> None:
     action = lives.pending(world)
     with world.session("web") as s:
-        w.just_vote(s, action, world["ada"], "escalate", target_id=world["other"])
+        w.just_vote(s, action, world["ada"], "escalate", target_id=world["other"], reason_code="unsure")
         s.run("UPDATE reviews_item_desk SET queue_id = 'elsewhere' WHERE action_id = %s", action)
     with world.session("web") as s:
         w.approve(s, action, world["mallory"])
