@@ -51,12 +51,12 @@ def histogram(
     """Stacked bars of equal width; any bar that holds something is at least visible. `url`: of a range."""
     most = max((bar.total for bar in bars), default=0)
     marked = frozenset(chosen)
-    columns = tuple(_column(bar, most, bar.bucket in marked, url) for bar in bars)
+    columns = tuple(_column(bar, most, chosen=bar.bucket in marked, url=url) for bar in bars)
     lines = tuple(sorted({round(tau * STEP * len(bars), 2) for tau in taus}))
     return Chart(columns, lines, STEP * len(bars), HEIGHT, most, unknown.total)
 
 
-def _column(bar: Bar, most: int, chosen: bool, url: Callable[[str], str]) -> Column:
+def _column(bar: Bar, most: int, *, chosen: bool, url: Callable[[str], str]) -> Column:
     segments, y = [], HEIGHT
     for risk in Risk:
         count = bar.counts[risk.value]

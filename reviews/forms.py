@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
+from django.http import QueryDict
 from django.utils import timezone
 
 from reviews.errors import InvalidDecision
@@ -21,15 +21,7 @@ LIST = "list"  # the subject of a list's stamp; it counts for low risk only
 _PANEL = {"risk": "risk", "type": "type", "agent": "agent", "state": "is", "queue": "queue", "age": "age"}
 
 
-class Posted(Protocol):
-    """The part of Django's QueryDict that is read here."""
-
-    def get(self, key: str, default: str = "", /) -> str | None: ...
-    def getlist(self, key: str, /) -> list[str]: ...
-    def __contains__(self, key: object, /) -> bool: ...
-
-
-def from_panel(query: Query, given: Posted) -> Query:
+def from_panel(query: Query, given: QueryDict) -> Query:
     """The query with what the filter panel says about the panel's own keys."""
     for name, key in _PANEL.items():
         query = query.replaced(key, [value for value in given.getlist(name) if value])
@@ -43,12 +35,12 @@ def from_panel(query: Query, given: Posted) -> Query:
     return Query((*kept.terms, Term("", (text,)))) if text else kept
 
 
-def _end(given: Posted, name: str) -> str:
+def _end(given: QueryDict, name: str) -> str:
     """An end of the confidence range as the grammar writes it; what is no number is left for it to refuse."""
     return (given.get(name) or "").strip().replace(",", ".")
 
 
-def seen(given: Posted, *, user: User, item: object, low_risk: bool) -> Seen:
+def seen(given: QueryDict, *, user: User, item: object, low_risk: bool) -> Seen:
     """What the page showed. InvalidDecision names the field that is missing: a form of ours has them all."""
     return Seen(
         version=_number(given, "version"),
@@ -59,28 +51,28 @@ def seen(given: Posted, *, user: User, item: object, low_risk: bool) -> Seen:
     )
 
 
-def opened(given: Posted, *, user: User, item: object, low_risk: bool) -> datetime | None:
+def opened(given: QueryDict, *, user: User, item: object, low_risk: bool) -> datetime | None:
     """When this person was shown it; a list shows enough of what is of low risk, and no more."""
     token = given.get("opened") or ""
     found = shown_at(token, user, str(item))
     return found or (shown_at(token, user, LIST) if low_risk else None)
 
 
-def _number(given: Posted, name: str) -> int:
+def _number(given: QueryDict, name: str) -> int:
     text = given.get(name) or ""
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise InvalidDecision(f"the page must say what it showed: `{name}` is missing")
     return int(text)
 
 
-def _digest(given: Posted) -> bytes:
+def _digest(given: QueryDict) -> bytes:
     text = given.get("digest") or ""
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise InvalidDecision("the page must say what it showed: `digest` is missing")
     return bytes.fromhex(text)
 
 
-def decision(given: Posted, verdict: str = "") -> DecisionIn:
+def decision(given: QueryDict, verdict: str = "") -> DecisionIn:
     """The verdict with its reason. InvalidDecision in words, before any row is looked at."""
     said = verdict or given.get("verdict") or ""
     if said not in (Verdict.APPROVE, Verdict.REJECT):
@@ -92,7 +84,7 @@ def decision(given: Posted, verdict: str = "") -> DecisionIn:
     return DecisionIn(verdict=Verdict(said), reason_code=code, rationale=rationale)
 
 
-def note(given: Posted, name: str) -> str:
+def note(given: QueryDict, name: str) -> str:
     """Free text as typed, with the line ends of a browser made plain."""
     text = (given.get(name) or "").replace("\r\n", "\n").strip()
     if len(text) > MAX_NOTE:
@@ -109,7 +101,7 @@ class Chosen:
     digest: bytes
 
 
-def chosen(given: Posted) -> list[Chosen]:
+def chosen(given: QueryDict) -> list[Chosen]:
     """The selection, each item once."""
     found: dict[int, Chosen] = {}
     for text in given.getlist("item"):
@@ -127,7 +119,7 @@ def shown_or_now(token: str, *, user: User, item: object, at: datetime) -> str:
     return token if shown_at(token, user, str(item)) else stamp_shown(user, str(item), at)
 
 
-def expects(given: Posted) -> dict[str, object] | None:
+def expects(given: QueryDict) -> dict[str, object] | None:
     """What kind of answer a question asks for; free text needs no word."""
     kind = given.get("expects") or "text"
     if kind == "choice":
@@ -143,7 +135,7 @@ def expects(given: Posted) -> dict[str, object] | None:
     return None
 
 
-def later(given: Posted, *, now: datetime) -> datetime:
+def later(given: QueryDict, *, now: datetime) -> datetime:
     """When something deferred comes back: in so many minutes, or at a time of the reader's zone."""
     text = (given.get("until") or "").strip()
     if text.isascii() and text.isdigit() and len(text) <= 6:

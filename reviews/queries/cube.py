@@ -68,11 +68,7 @@ def histogram(found: Iterable[Cell], wanted: Filter) -> tuple[list[Bar], Bar]:
 def chosen(found: Iterable[Cell], wanted: Filter) -> list[Cell]:
     """The cells that can hold a match: a range that ends inside a bucket keeps that bucket."""
     touched = _touched(wanted)
-    return [
-        cell
-        for cell in found
-        if cell.queue in wanted.queues and cell.risk in wanted.risks and cell.cb in touched
-    ]
+    return [cell for cell in found if cell.queue in wanted.queues and cell.risk in wanted.risks and cell.cb in touched]
 
 
 def _touched(wanted: Filter) -> frozenset[int]:

@@ -10,10 +10,9 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
 from django.utils import timezone
 
-from reviews.errors import DeskError
+from reviews.errors import DeskError, NotFound
 from reviews.models import (
     Action,
     Attempt,
@@ -285,7 +284,7 @@ def by_ref(ref: int, reader: Reader) -> Detail:
         .first()
     )
     if item is None:
-        raise Http404
+        raise NotFound
     return Detail(_action(item.action_id), item, reader)
 
 
@@ -309,7 +308,7 @@ def _action(action: UUID) -> Action:
         .first()
     )
     if found is None:
-        raise Http404
+        raise NotFound
     return found
 
 

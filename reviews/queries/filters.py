@@ -33,6 +33,14 @@ _STATES = tuple(state.value for state in Status if state not in (Status.PENDING,
 IS_WORDS = ("pending", *OPEN_WORDS, *_STATES)
 
 
+# `$` is where the name of the parameter goes.
+_SAYS = """EXISTS (SELECT 1 FROM reviews_searchtext s WHERE s.action_id = i.action_id
+    AND s.revision = (SELECT x.revision FROM reviews_action x WHERE x.id = i.action_id)
+    AND (s.title ILIKE $ OR s.text ILIKE $))"""
+_DECIDED_BY = """EXISTS (SELECT 1 FROM reviews_decision d WHERE d.action_id = i.action_id
+    AND d.reviewer_id = ANY($) AND d.verdict IN ('approve', 'reject'))"""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a query may name, for this reader: resolved once for each request."""
@@ -165,12 +173,7 @@ def _text(found: Filter, term: Term, context: _Context) -> None:
         _id(found, term, context)
         return
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", term.values[0]) + "%"
-    clause = (
-        "EXISTS (SELECT 1 FROM reviews_searchtext s WHERE s.action_id = i.action_id AND s.revision ="
-        " (SELECT x.revision FROM reviews_action x WHERE x.id = i.action_id)"
-        f" AND (s.title ILIKE %({context.name})s OR s.text ILIKE %({context.name})s))"
-    )
-    found.clauses.append((_not(clause, term), {context.name: pattern}))
+    found.clauses.append((_not(_SAYS.replace("$", f"%({context.name})s"), term), {context.name: pattern}))
 
 
 def _id(found: Filter, term: Term, context: _Context) -> None:
@@ -283,7 +286,8 @@ def _decided(found: Filter, term: Term, context: _Context) -> None:
 
 
 def _compare(found: Filter, term: Term, context: _Context, column: str, read: Callable[[str], int]) -> None:
-    parts, values = [], {}
+    parts: list[str] = []
+    values: dict[str, Any] = {}
     for number, value in enumerate(term.values):
         sql, given = _one(column, value, f"{context.name}v{number}", read)
         parts.append(sql)
@@ -323,10 +327,7 @@ def _who(value: str, term: Term, context: _Context) -> int:
 def _by(found: Filter, term: Term, context: _Context) -> None:
     found.waiting = False
     ids = [_who(value, term, context) for value in term.values]
-    clause = (
-        "EXISTS (SELECT 1 FROM reviews_decision d WHERE d.action_id = i.action_id"
-        f" AND d.reviewer_id = ANY(%({context.name})s) AND d.verdict IN ('approve', 'reject'))"
-    )
+    clause = _DECIDED_BY.replace("$", f"%({context.name})s")
     # A vote on an item that is still open would tell what another reviewer thinks of it.
     found.clauses.append((f"i.closed_at IS NOT NULL AND {_not(clause, term)}", {context.name: ids}))
 

@@ -1,7 +1,7 @@
 """The search language of the queue, as text and back. Pure; `filters` gives it a meaning in SQL.
 
-    query  = { term } ;              term   = [ "-" ] ( key ":" values | phrase ) ;
-    values = value { "," value } ;   phrase = word | '"' text '"' ;
+query  = { term } ;              term   = [ "-" ] ( key ":" values | phrase ) ;
+values = value { "," value } ;   phrase = word | '"' text '"' ;
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ SELECT x.prio, x.entered, x.id
 
 
 def _flat(wanted: Filter, cells: list[Cell], found: list[Cell], after: str, rows: int) -> Keys:
-    sql, values = _cell_query(wanted, cells, _by_bucket(wanted, cells, found))
+    sql, values = _cell_query(wanted, cells, by_bucket=_by_bucket(wanted, cells, found))
     got = _run(sql, values | _cursor(after) | {"rows": rows + 1}, BUDGET)
     return _cut([(_pack("prio", *row), row[2]) for row in got], rows)
 
@@ -99,7 +99,7 @@ def _by_bucket(wanted: Filter, cells: list[Cell], found: list[Cell]) -> bool:
     return sum(c.n for c in cells) <= NARROW * whole
 
 
-def _cell_query(wanted: Filter, cells: list[Cell], by_bucket: bool) -> tuple[str, dict[str, Any]]:
+def _cell_query(wanted: Filter, cells: list[Cell], *, by_bucket: bool) -> tuple[str, dict[str, Any]]:
     condition, values = ("true", {}) if by_bucket else confidence_clause(wanted)
     merged = cells if by_bucket else _merged(cells)
     sql = _BY_CELL.format(cell="AND i.cb = m.cb" if by_bucket else "", condition=condition)
@@ -136,7 +136,10 @@ UNION ALL
 def _sought(wanted: Filter, cells: list[Cell], after: str, rows: int) -> Keys:
     inner, values = _cell_query(wanted, cells, by_bucket=False)
     conditions, given = _conditions(wanted)
-    sql = _BLOCK.format(keys=inner, conditions=conditions,)
+    sql = _BLOCK.format(
+        keys=inner,
+        conditions=conditions,
+    )
     return _blocks(sql, values | given, after, rows)
 
 
@@ -173,7 +176,12 @@ def _ordered(wanted: Filter, order: str, after: str, rows: int) -> Keys:
                   AND {past} AND {confidence} AND {conditions}
                 ORDER BY {column} {direction}, i.id {direction} LIMIT %(rows)s) x
          ORDER BY x.k {direction}, x.id {direction} LIMIT %(rows)s"""  # noqa: S608  names are from _COLUMNS
-    given = {"queues": list(wanted.queues), "risks": [Risk(risk).rank for risk in wanted.risks], "rows": rows + 1, **(last or {})}
+    given = {
+        "queues": list(wanted.queues),
+        "risks": [Risk(risk).rank for risk in wanted.risks],
+        "rows": rows + 1,
+        **(last or {}),
+    }
     got = _try(sql, values | more | given, BUDGET)
     if got is None:
         return Keys(too_wide=True)
@@ -190,7 +198,12 @@ def _history(wanted: Filter, after: str, rows: int) -> Keys:
          WHERE i.queue_id = ANY(%(queues)s) AND i.risk_rank = ANY(%(risks)s)
            AND {"i.id < %(id)s::uuid" if last else "true"} AND {confidence} AND {conditions}
          ORDER BY i.id DESC LIMIT %(rows)s"""  # noqa: S608  conditions are built from parameters
-    given = {"queues": list(wanted.queues), "risks": [Risk(risk).rank for risk in wanted.risks], "rows": rows + 1, **(last or {})}
+    given = {
+        "queues": list(wanted.queues),
+        "risks": [Risk(risk).rank for risk in wanted.risks],
+        "rows": rows + 1,
+        **(last or {}),
+    }
     got = _try(sql, values | more | given, BUDGET)
     if got is None:
         return Keys(too_wide=True)
@@ -226,7 +239,7 @@ def _run(sql: str, values: dict[str, Any], seconds: float) -> list[Any]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(int(seconds * 1000), 1))])
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _try(sql: str, values: dict[str, Any], seconds: float) -> list[Any] | None:

@@ -27,7 +27,8 @@ SELECT 'ACT-' || i.ref, a.state, coalesce(d.username, ''), coalesce(d.reviewer_i
        CASE WHEN i.claimed_until > now() THEN coalesce(c.username, '') ELSE '' END, i.version, NOT i.waiting
   FROM reviews_item_desk i JOIN reviews_action a ON a.id = i.action_id
   LEFT JOIN reviews_user c ON c.id = i.claimed_by_id
-  LEFT JOIN LATERAL (SELECT u.username, v.reviewer_id FROM reviews_decision v JOIN reviews_user u ON u.id = v.reviewer_id
+  LEFT JOIN LATERAL (SELECT u.username, v.reviewer_id
+        FROM reviews_decision v JOIN reviews_user u ON u.id = v.reviewer_id
         WHERE v.action_id = i.action_id AND i.closed_at IS NOT NULL AND v.verdict IN ('approve', 'reject')
         ORDER BY v.created_at DESC LIMIT 1) d ON true
  WHERE i.ref = ANY(%(refs)s) AND i.queue_id = ANY(%(queues)s)

@@ -48,7 +48,13 @@ def fields(payload: Any, schema: Mapping[str, Any], machine: Sequence[str] = ())
 
 
 def _walk(
-    value: Any, schema: Mapping[str, Any], path: str, label: str, depth: int, root: Mapping[str, Any], machine: frozenset[str]
+    value: Any,
+    schema: Mapping[str, Any],
+    path: str,
+    label: str,
+    depth: int,
+    root: Mapping[str, Any],
+    machine: frozenset[str],
 ) -> Iterator[Shown]:
     part = follow(schema, root, value)
     if isinstance(value, Mapping) and value:
@@ -65,9 +71,7 @@ def _walk(
         yield _leaf(value, part, path, label, depth, machine)
 
 
-def _leaf(
-    value: Any, part: Mapping[str, Any], path: str, label: str, depth: int, machine: frozenset[str]
-) -> Shown:
+def _leaf(value: Any, part: Mapping[str, Any], path: str, label: str, depth: int, machine: frozenset[str]) -> Shown:
     text = words(value)
     clipped = clip(text, LONGEST)
     return Shown(
@@ -153,7 +157,9 @@ def _fits(part: Mapping[str, Any], value: Any) -> bool:
         return False
     if not isinstance(value, Mapping):
         return True
-    constants = {k: p["const"] for k, p in part.get("properties", {}).items() if isinstance(p, Mapping) and "const" in p}
+    constants = {
+        k: p["const"] for k, p in part.get("properties", {}).items() if isinstance(p, Mapping) and "const" in p
+    }
     return all(value.get(key) == wanted for key, wanted in constants.items())
 
 
@@ -170,7 +176,8 @@ def _differs(before: Shown | None, after: Shown | None) -> bool:
 
 
 def _change(path: str, before: Shown | None, after: Shown | None) -> Change:
-    label = (after or before).label if after or before else path
+    known = after or before
+    label = known.label if known else path
     old, new = before.text if before else None, after.text if after else None
     return Change(path, label, old, new, percent(old, new))
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
-from django.http import Http404
-
+from reviews.errors import NotFound
 from reviews.models import ActionType, Principal, Queue, User
 from reviews.queries.filters import Known
 from reviews.queries.grammar import Query
@@ -44,7 +43,7 @@ class Reader:
     def demand(self, queue: str) -> None:
         """404 for what is out of reach: as if it were absent."""
         if not self.sees(queue):
-            raise Http404
+            raise NotFound
 
     def known(self, query: Query) -> Known:
         """What `query` may name; people are read only where it names some."""

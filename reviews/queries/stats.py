@@ -44,7 +44,7 @@ _NOT_BREACHED = 1 << 50
 
 
 def strip(queues: Sequence[str], user: User) -> Strip:
-    values = {"queues": list(queues), "me": user.pk, "most": MOST + 1, "unbreached": _NOT_BREACHED}
+    values: dict[str, Any] = {"queues": list(queues), "me": user.pk, "most": MOST + 1, "unbreached": _NOT_BREACHED}
     with connection.cursor() as cursor:
         cursor.execute(_STRIP, values)
         return Strip(*cursor.fetchone())

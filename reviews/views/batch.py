@@ -20,7 +20,17 @@ from reviews.reasons import Preset, presets
 from reviews.schemas import ItemResult
 from reviews.services import batch_decide, retract_batch, shown_at, stamp_shown
 from reviews.states import Verdict
-from reviews.views.edge import by_of, desk_page, is_partial, reader_of, refused, safe_next, see_other, signed_in, with_query
+from reviews.views.edge import (
+    by_of,
+    desk_page,
+    is_partial,
+    reader_of,
+    refused,
+    safe_next,
+    see_other,
+    signed_in,
+    with_query,
+)
 
 BATCH = "batch"  # the subject of the preview's stamp
 
@@ -106,7 +116,9 @@ def _decided(request: HttpRequest) -> HttpResponse:
         by=by_of(request),
         opened_at=shown_at(request.POST.get("opened", ""), user, BATCH),
     )
-    absent = [ItemResult(UUID(int=0), one.ref, "blocked", "not within your reach") for one in chosen if one.ref not in ids]
+    absent = [
+        ItemResult(UUID(int=0), one.ref, "blocked", "not within your reach") for one in chosen if one.ref not in ids
+    ]
     given: dict[str, Any] = {
         "batch": result.batch,
         "results": [*result.results, *absent],

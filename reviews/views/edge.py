@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
+from django_htmx.middleware import HtmxDetails
 
 from reviews.errors import DeskError, GateRefused
 from reviews.models import User
@@ -43,9 +44,14 @@ def reader_of(request: HttpRequest) -> Reader:
     return Reader(signed_in(request))
 
 
+def htmx_of(request: HttpRequest) -> HtmxDetails:
+    """What htmx said about this request; false where it did not speak."""
+    return cast(HtmxDetails, request.htmx)  # type: ignore[attr-defined]
+
+
 def is_partial(request: HttpRequest) -> bool:
     """Whether htmx asks for a fragment; a boosted link or a restored history entry gets the page."""
-    htmx = getattr(request, "htmx", False)
+    htmx = htmx_of(request)
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
@@ -69,7 +75,7 @@ def desk_page(
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """The sign-in page; a script is told where to go instead of being given that page as its fragment."""
-    htmx = getattr(request, "htmx", False)
+    htmx = htmx_of(request)
     if not htmx:
         return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
     back = htmx.current_url_abs_path or "/"

@@ -21,7 +21,7 @@ from reviews.services import edit
 from reviews.states import Risk
 from reviews.views.detail import context, find
 from reviews.views.edge import by_of, desk_page, is_partial, refused, signed_in
-from reviews.views.verbs import done
+from reviews.views.verbs import done, item_of
 
 
 @require_http_methods(["GET", "POST"])
@@ -37,7 +37,9 @@ def edit_view(request: HttpRequest, ref: str) -> HttpResponse:
     return _save(request, found)
 
 
-def _form(request: HttpRequest, found: Detail, payload: dict[str, Any], *, status: int = 200, **more: Any) -> HttpResponse:
+def _form(
+    request: HttpRequest, found: Detail, payload: dict[str, Any], *, status: int = 200, **more: Any
+) -> HttpResponse:
     given = {
         **context(request, found),
         "fields": [(field, more.get("wrong", {}).get(field.path)) for field in build(*_asked(found, payload))],
@@ -62,7 +64,7 @@ def _asked(found: Detail, payload: Mapping[str, Any]) -> tuple[Mapping[str, Any]
         shape |= form
     else:
         shape |= {"type": "string"}
-    empty = {} if shape.get("type") == "object" else None
+    empty: dict[str, Any] | None = {} if shape.get("type") == "object" else None
     held = payload.get("answer")
     return {"answer": empty if held is None else held}, {"properties": {"answer": shape}, "required": ["answer"]}
 
@@ -110,14 +112,14 @@ def _save(request: HttpRequest, found: Detail) -> HttpResponse:
 
 def _saved(request: HttpRequest, found: Detail, payload: dict[str, Any]) -> HttpResponse:
     low = found.action.risk == Risk.LOW
-    item = found.item.id if found.item else None
+    item = item_of(found)
     approve = bool(request.POST.get("approve"))
     vote = forms.decision(request.POST, "approve") if approve else None
     code = request.POST.get("reason_code", "")
     if vote and code in {preset.code for preset in presets(found.kind, "edit")}:
         vote = vote.model_copy(update={"reason_code": ""})  # it says why it was edited, not why it is approved
     result = edit(
-        item=item,  # type: ignore[arg-type]  find() reaches items only
+        item=item,
         seen=forms.seen(request.POST, user=signed_in(request), item=item, low_risk=low),
         payload=payload,
         decision=vote,

@@ -27,7 +27,11 @@ def live(request: HttpRequest) -> HttpResponse:
     found = listing_of(request)
     refs = _refs(request.GET.get("refs", ""))
     shown = moved(refs, reader)
-    fresh = [row for row in found.rows if row.ref not in {f"ACT-{ref}" for ref in refs}] if refs or not found.problem else []
+    fresh = (
+        [row for row in found.rows if row.ref not in {f"ACT-{ref}" for ref in refs}]
+        if refs or not found.problem
+        else []
+    )
     given = {**strip_context(request, found), "moved": shown, "fresh": len(fresh)}
     response = render(request, "reviews/partials/live.html", given)
     response["ETag"] = etag

@@ -180,7 +180,9 @@ def _chart(found: Listing, wanted: Filter, hand_set: Iterable[stats.HandSet]) ->
     bars, unknown = cube.histogram(found.cells, wanted)
     chosen = wanted.buckets() or frozenset()
     taus = [level.tau for level in hand_set if level.tau is not None]
-    return histogram(bars, unknown, chosen=chosen, taus=taus, url=lambda r: found.url(found.query.replaced("conf", [r])))
+    return histogram(
+        bars, unknown, chosen=chosen, taus=taus, url=lambda r: found.url(found.query.replaced("conf", [r]))
+    )
 
 
 def _views(found: Listing) -> list[tuple[str, str, bool]]:

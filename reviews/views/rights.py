@@ -33,7 +33,9 @@ def verbs(found: Detail, user: User) -> list[Verb]:
     question = found.kind.question
     approve = shut or deny or _approval(found, user)
     return [
-        Verb("approve", "Approve", "a", "check", "a question is answered, not approved" if question else approve, "good"),
+        Verb(
+            "approve", "Approve", "a", "check", "a question is answered, not approved" if question else approve, "good"
+        ),
         Verb("edit", "Answer" if question else "Edit", "e", "edit", shut or deny or _unloaded(found)),
         Verb("reject", "Reject", "r", "cross", shut or deny, "bad"),
         Verb("ask", "Ask", "q", "ask", shut or ("a question is open already" if found.question else "")),

@@ -20,6 +20,7 @@ from reviews.durations import span
 from reviews.errors import DeskError, InvalidDecision
 from reviews.queries.detail import Detail, by_action
 from reviews.reasons import presets, rationale_required
+from reviews.services import answer as answer_question
 from reviews.services import (
     ask,
     assign,
@@ -35,10 +36,20 @@ from reviews.services import (
     settle,
     withdraw,
 )
-from reviews.services import answer as answer_question
 from reviews.states import Risk, Verdict
 from reviews.views.detail import context, find
-from reviews.views.edge import by_of, desk_page, is_partial, reader_of, refused, safe_next, see_other, signed_in, with_query
+from reviews.views.edge import (
+    by_of,
+    desk_page,
+    htmx_of,
+    is_partial,
+    reader_of,
+    refused,
+    safe_next,
+    see_other,
+    signed_in,
+    with_query,
+)
 
 Act = Callable[[HttpRequest, Detail], HttpResponse]
 _VERDICTS = {"approve": "Approve", "reject": "Reject"}
@@ -70,18 +81,18 @@ def done(request: HttpRequest, found: Detail, words: str, *, gone: bool = False,
         return response
     tags = f"undo {found.ref} {more['undo']}" if more.get("undo") else ""
     messages.success(request, words, extra_tags=tags)
-    onward = _onward(request, found, gone)
+    onward = _onward(request, found, gone=gone)
     url = safe_next(request, onward) if gone else onward
     return HttpResponse(headers={"HX-Redirect": url}) if is_partial(request) else see_other(url)
 
 
 def _on_a_page(request: HttpRequest) -> bool:
     """Whether the form was sent from an item's own page, which has to go on to another."""
-    path = request.htmx.current_url_abs_path or ""  # type: ignore[attr-defined]
+    path = htmx_of(request).current_url_abs_path or ""
     return path.startswith(("/a/", "/action/"))
 
 
-def _onward(request: HttpRequest, found: Detail, gone: bool) -> str:
+def _onward(request: HttpRequest, found: Detail, *, gone: bool) -> str:
     query = request.POST.get("q", "")[:1000]
     if gone or found.item is None:
         return with_query("queue", q=query) if found.item else reverse_url("action", args=[found.action.id])
@@ -90,11 +101,11 @@ def _onward(request: HttpRequest, found: Detail, gone: bool) -> str:
 
 def _seen(request: HttpRequest, found: Detail) -> Any:
     low = found.action.risk == Risk.LOW
-    item = _item(found)
+    item = item_of(found)
     return forms.seen(request.POST, user=signed_in(request), item=item, low_risk=low)
 
 
-def _item(found: Detail) -> UUID:
+def item_of(found: Detail) -> UUID:
     if found.item is None:
         raise Http404
     return found.item.id
@@ -107,7 +118,7 @@ def decide_view(request: HttpRequest, ref: str) -> HttpResponse:
     verdict = request.POST.get("verdict") or request.GET.get("verdict") or "approve"
     if verdict not in _VERDICTS:
         raise InvalidDecision("choose approve or reject")
-    more = {
+    more: dict[str, Any] = {
         "verdict": verdict,
         "label": _VERDICTS[verdict],
         "presets": presets(found.kind, verdict),
@@ -120,7 +131,7 @@ def decide_view(request: HttpRequest, ref: str) -> HttpResponse:
 
 def _decide(request: HttpRequest, found: Detail) -> HttpResponse:
     decision = forms.decision(request.POST)
-    made = decide(item=_item(found), seen=_seen(request, found), decision=decision, by=by_of(request))
+    made = decide(item=item_of(found), seen=_seen(request, found), decision=decision, by=by_of(request))
     after = find(request, found.ref)
     said = "Approved" if decision.verdict is Verdict.APPROVE else "Rejected"
     if after.pending:
@@ -159,7 +170,7 @@ def _ask(request: HttpRequest, found: Detail) -> HttpResponse:
     if not text:
         raise InvalidDecision("write the question")
     expects = forms.expects(request.POST)
-    ask(item=_item(found), seen=_seen(request, found), text=text, expects=expects, by=by_of(request))
+    ask(item=item_of(found), seen=_seen(request, found), text=text, expects=expects, by=by_of(request))
     return done(request, found, f"Asked about {found.ref}. It comes back with the answer.", gone=True)
 
 
@@ -180,7 +191,7 @@ def answer(request: HttpRequest, ref: str) -> HttpResponse:
 @desk_page
 def comment_view(request: HttpRequest, ref: str) -> HttpResponse:
     found = find(request, ref)
-    comment(item=_item(found), text=forms.note(request.POST, "text"), by=by_of(request))
+    comment(item=item_of(found), text=forms.note(request.POST, "text"), by=by_of(request))
     return done(request, found, "Comment added.", reload=True)
 
 
@@ -188,7 +199,7 @@ def comment_view(request: HttpRequest, ref: str) -> HttpResponse:
 @desk_page
 def escalate_view(request: HttpRequest, ref: str) -> HttpResponse:
     found = find(request, ref)
-    more = {"groups": _targets(found), "presets": presets(found.kind, "escalate"), "required": True}
+    more: dict[str, Any] = {"groups": _targets(found), "presets": presets(found.kind, "escalate"), "required": True}
     if request.method == "GET":
         return _form(request, found, "escalate", **more)
     return _tried(request, found, "escalate", _escalate, **more)
@@ -204,7 +215,7 @@ def _escalate(request: HttpRequest, found: Detail) -> HttpResponse:
     if target is None:
         raise InvalidDecision("choose whom to escalate to")
     escalate(
-        item=_item(found),
+        item=item_of(found),
         seen=_seen(request, found),
         target=target,
         rationale=forms.note(request.POST, "rationale"),
@@ -225,7 +236,7 @@ def defer_view(request: HttpRequest, ref: str) -> HttpResponse:
 
 def _defer(request: HttpRequest, found: Detail) -> HttpResponse:
     until = forms.later(request.POST, now=timezone.now())
-    defer(item=_item(found), until=until, by=by_of(request))
+    defer(item=item_of(found), until=until, by=by_of(request))
     return done(request, found, f"Deferred {found.ref} until {timezone.localtime(until):%H:%M on %-d %B}.", gone=True)
 
 
@@ -235,9 +246,9 @@ def claim_view(request: HttpRequest, ref: str) -> HttpResponse:
     found = find(request, ref)
     by = by_of(request)
     if request.POST.get("release"):
-        release_claim(item=_item(found), by=by)
+        release_claim(item=item_of(found), by=by)
         return done(request, found, f"{found.ref} is free again.", reload=True)
-    claim(item=_item(found), by=by)
+    claim(item=item_of(found), by=by)
     if request.POST.get("quiet"):
         return HttpResponse(status=204)
     return done(request, found, f"{found.ref} is claimed by you for five minutes.", reload=True)
@@ -252,8 +263,10 @@ def assign_view(request: HttpRequest, ref: str) -> HttpResponse:
     chosen = next((person for person in people if str(person.pk) == wanted), None)
     if wanted and chosen is None:
         raise InvalidDecision("choose somebody who sees this queue")
-    assign(item=_item(found), assignee=chosen, by=by_of(request))
-    return done(request, found, f"{found.ref} is for {chosen}." if chosen else f"{found.ref} is for nobody.", reload=True)
+    assign(item=item_of(found), assignee=chosen, by=by_of(request))
+    return done(
+        request, found, f"{found.ref} is for {chosen}." if chosen else f"{found.ref} is for nobody.", reload=True
+    )
 
 
 # What is no longer pending; by the action's id, since policy's own have no item.

@@ -37,7 +37,7 @@ PAYOUT = DeskType(
         "type": "object", "additionalProperties": False, "required": ["supplier", "amount", "iban"],
         "properties": {
             "supplier": {"type": "string", "minLength": 1, "title": "Supplier"},
-            "amount": {"type": "integer", "minimum": 1, "title": "Amount", "description": "in cents", "x-material": True},
+            "amount": {"type": "integer", "minimum": 1, "title": "Amount", "x-material": True},
             "iban": {"type": "string", "title": "IBAN"},
             "lines": {"type": "array", "items": {"type": "object", "properties": {
                 "sku": {"type": "string"}, "quantity": {"type": "integer"}}}},
@@ -80,31 +80,47 @@ def furnish() -> build.House:
     return house
 
 
+TOLD = EvidenceIn(kind="conversation", title="Conversation with the customer", source="shop chat", text=CONVERSATION)
+RULE = EvidenceIn(
+    kind="source",
+    title="Refund rules, section 3",
+    source="handbook",
+    conflict=True,
+    text="A single broken piece is refunded at its own price, never the whole order.",
+)
+WHY = "The customer reports one broken lamp. The order holds two lamps, so I refund the order."
+CONFIDENCES = (0.97, 0.62, 0.88, None, 0.41, 0.93, 0.75, 0.55, 0.99, 0.83)
+
+
+def _hour(number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What comes in within an hour: type, and what differs from a bare proposal."""
+    to, subject, body = LETTERS[number % 5]
+    customer, amount = REFUNDS[number % 5]
+    refund = {"customer": customer, "amount": amount + number, "note": "one of two lamps was broken"}
+    yield "mail.send", {"payload": {"to": to, "subject": subject, "body": body}, "evidence": (TOLD,)}
+    yield "refund.issue", {"payload": refund, "evidence": (TOLD, RULE), "reasoning": WHY}
+    yield "call.place", {"payload": {"text": f"the invoice of order 40-12{number:02}"}}
+    if number % 2 == 0:
+        yield "payout.release", {"payload": _payout(number), "evidence": (TOLD,)}
+    if number % 4 == 0:
+        yield "files.delete", {"payload": {"path": f"/srv/exports/2019-{number + 1:02}"}}
+    if number % 5 == 3:
+        yield "account.close", {"payload": {"customer": f"c-{77 + number}", "keep_points": False, "reason": "asked"}}
+
+
+def _payout(number: int) -> dict[str, Any]:
+    return {
+        "supplier": ("Lumen Works", "Oak & Sons", "Nordic Glass")[number % 3],
+        "amount": 245_000 + number * 100,
+        "iban": "DE02120300000000202051",
+        "lines": [{"sku": "lamp-s", "quantity": 40}, {"sku": "lamp-l", "quantity": 12}],
+    }
+
+
 def _work() -> Iterator[tuple[str, dict[str, Any]]]:
-    confidences = itertools.cycle((0.97, 0.62, 0.88, None, 0.41, 0.93, 0.75, 0.55, 0.99, 0.83))
-    for number in itertools.count():
-        to, subject, body = LETTERS[number % 5]
-        customer, amount = REFUNDS[number % 5]
-        told = EvidenceIn(kind="conversation", title="Conversation with the customer", source="shop chat", text=CONVERSATION)
-        rule = EvidenceIn(kind="source", title="Refund rules, section 3", source="handbook", conflict=True,
-                          text="A single broken piece is refunded at its own price, never the whole order.")  # fmt: skip
-        yield "mail.send", {"payload": {"to": to, "subject": subject, "body": body}, "confidence": next(confidences), "evidence": (told,)}
-        yield "refund.issue", {
-            "payload": {"customer": customer, "amount": amount + number, "note": "one of two lamps was broken"},
-            "confidence": next(confidences), "evidence": (told, rule),
-            "reasoning": "The customer reports one broken lamp. The order holds two lamps at 44.50 EUR, so I refund the order.",
-        }  # fmt: skip
-        yield "call.place", {"payload": {"text": f"the invoice of order 40-12{number:02}"}, "confidence": next(confidences)}
-        if number % 2 == 0:
-            yield "payout.release", {"payload": {
-                "supplier": ("Lumen Works", "Oak & Sons", "Nordic Glass")[number % 3], "amount": 245_000 + number * 100,
-                "iban": "DE02120300000000202051", "lines": [{"sku": "lamp-s", "quantity": 40}, {"sku": "lamp-l", "quantity": 12}],
-            }, "confidence": next(confidences), "evidence": (told,)}  # fmt: skip
-        if number % 4 == 0:
-            yield "files.delete", {"payload": {"path": f"/srv/exports/2019-{number + 1:02}"}, "confidence": next(confidences)}
-        if number % 5 == 3:
-            yield "account.close", {"payload": {"customer": f"c-{77 + number}", "keep_points": False, "reason": "asked"},
-                                    "confidence": next(confidences)}  # fmt: skip
+    asked = itertools.chain.from_iterable(map(_hour, itertools.count()))
+    for (name, more), confidence in zip(asked, itertools.cycle(CONFIDENCES), strict=False):
+        yield name, {**more, "confidence": confidence}
 
 
 def fill(house: build.House, count: int) -> list[Item]:

@@ -34,7 +34,10 @@ def results(page: Page) -> dict[str, str]:
 
 
 def test_preview_shows_the_key_facts_and_the_odd_one(house: build.House, ada: Browser) -> None:
-    small, large = build.pending(house, "refund.issue"), build.pending(house, "refund.issue", payload={"customer": "1", "amount": 50_000})
+    small, large = (
+        build.pending(house, "refund.issue"),
+        build.pending(house, "refund.issue", payload={"customer": "1", "amount": 50_000}),
+    )
     page = ada.post("/batch/preview/", {"verdict": "approve", "item": [key(small), key(large)]})
     assert page.status == 200
     assert "Approve these 2" in page.plain
@@ -49,7 +52,11 @@ def test_each_item_of_a_batch_is_told_what_became_of_it(house: build.House, ada:
     good, risky, gone = build.pending(house), build.pending(house, "files.delete"), build.pending(house)
     stale = key(gone)
     grace.send(gone, "decide", verdict="reject", reason_code="not_needed")
-    form = {"verdict": "approve", "item": [key(good), key(risky), stale], "opened": stamp_shown(house.ada, "batch", build.long_ago())}
+    form = {
+        "verdict": "approve",
+        "item": [key(good), key(risky), stale],
+        "opened": stamp_shown(house.ada, "batch", build.long_ago()),
+    }
     page = ada.post("/batch/", form)
     assert page.status == 200
     assert results(page) == {f"ACT-{good.ref}": "applied", f"ACT-{risky.ref}": "blocked", f"ACT-{gone.ref}": "conflict"}
@@ -103,7 +110,9 @@ def test_batch_without_a_look_at_its_preview_is_refused(house: build.House, ada:
         assert "Look first" in confirm(ada, [item], opened=just_now).alert
 
 
-@pytest.mark.parametrize("item", ["", "ACT-1", "ACT-1:1:zz", "ACT-1:1:" + "0" * 63, "1:1:" + "0" * 64, "ACT-²:1:" + "0" * 64])
+@pytest.mark.parametrize(
+    "item", ["", "ACT-1", "ACT-1:1:zz", "ACT-1:1:" + "0" * 63, "1:1:" + "0" * 64, "ACT-²:1:" + "0" * 64]
+)
 def test_selection_that_says_nothing_is_refused(ada: Browser, item: str) -> None:
     page = ada.post("/batch/preview/", {"verdict": "approve", "item": item})
     assert page.status == 422

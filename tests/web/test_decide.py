@@ -143,7 +143,9 @@ def test_low_risk_may_be_approved_from_the_list(house: build.House, ada: Browser
 
 def test_too_short_a_look_is_refused_with_the_reason(house: build.House, ada: Browser) -> None:
     item = build.pending(house)
-    form = ada.form(item, verdict="approve", opened=stamp_shown(house.ada, str(item.id), timezone.now() + timedelta(seconds=5)))
+    form = ada.form(
+        item, verdict="approve", opened=stamp_shown(house.ada, str(item.id), timezone.now() + timedelta(seconds=5))
+    )
     with nothing_changes():
         page = ada.post(f"/a/ACT-{item.ref}/decide/", form)
     assert page.status == 422
@@ -166,7 +168,13 @@ def test_decision_without_its_token_or_by_get_is_refused(house: build.House, ada
     with nothing_changes():
         assert ada.post(f"/a/ACT-{item.ref}/decide/", form, token=False).status == 403
         assert ada.get(f"/a/ACT-{item.ref}/decide/?verdict=approve").status == 200
-        for url in (f"/a/ACT-{item.ref}/undo/", f"/a/ACT-{item.ref}/claim/", "/batch/", "/batch/preview/", "/settings/"):
+        for url in (
+            f"/a/ACT-{item.ref}/undo/",
+            f"/a/ACT-{item.ref}/claim/",
+            "/batch/",
+            "/batch/preview/",
+            "/settings/",
+        ):
             assert ada.get(url).status == 405
 
 
@@ -208,7 +216,9 @@ def test_closed_account_is_signed_out(house: build.House, ada: Browser) -> None:
         assert ada.post(f"/a/ACT-{item.ref}/decide/", form, token=False).status in (302, 403)
 
 
-def test_second_approval_is_refused_to_the_first_and_given_to_another(house: build.House, ada: Browser, grace: Browser) -> None:
+def test_second_approval_is_refused_to_the_first_and_given_to_another(
+    house: build.House, ada: Browser, grace: Browser
+) -> None:
     item = build.pending(house, "files.delete")
     said = {"verdict": "approve", "rationale": "compared with the backup list"}
     page = ada.send(item, "decide", **said)
@@ -253,7 +263,16 @@ def test_expired_session_sends_a_script_to_sign_in_and_back(house: build.House) 
 
 
 @pytest.mark.parametrize(
-    "url", ["//evil.example", "/\\evil.example", "https:evil.example", "javascript:alert(1)", "http://evil.example/", "\\\\evil.example", "/%5c/evil"]
+    "url",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https:evil.example",
+        "javascript:alert(1)",
+        "http://evil.example/",
+        "\\\\evil.example",
+        "/%5c/evil",
+    ],
 )
 def test_next_leads_nowhere_else(house: build.House, ada: Browser, url: str) -> None:
     item = build.pending(house)

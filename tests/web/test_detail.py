@@ -12,12 +12,17 @@ from reviews.models import ActionType
 from tests import build
 from tests.web.pages import HX, Browser
 
+# What differs between two looks at the same page: stamps, tokens, and how long ago something was.
+PASSING = re.compile(
+    r'name="(opened|csrfmiddlewaretoken)" value="[^"]*"|data-opened="[^"]*"|hx-headers=\'[^\']*\''
+    r'|opened=[^"&]*|\d+ (s|min)\b'
+)
 BIDI = "pay \u202e7711\u202c now\u200b"
 
 
 def test_page_asks_in_words_and_says_what_happens_if_nobody_acts(house: build.House, ada: Browser) -> None:
     page = ada.open(build.pending(house, "refund.issue"))
-    assert "<h1 class=\"break\">Refund 129.50 EUR to 8812</h1>" in page.text
+    assert '<h1 class="break">Refund 129.50 EUR to 8812</h1>' in page.text
     assert "If you do nothing: it expires in" in page.plain
     assert "and nothing is done" in page.plain
     assert "Review because" in page.plain
@@ -39,9 +44,17 @@ def test_contradicting_evidence_comes_first(house: build.House, ada: Browser) ->
 def test_hostile_text_is_shown_and_never_runs(house: build.House, ada: Browser) -> None:
     nasty = '<img src=x onerror=alert(1)><a hx-get="/sign-out/">{{ user.password }} {% debug %}'
     item = build.pending(
-        house, payload={"to": "kim@example.org", "subject": nasty, "body": BIDI}, reasoning=nasty, evidence=(build.evidence(nasty),)
+        house,
+        payload={"to": "kim@example.org", "subject": nasty, "body": BIDI},
+        reasoning=nasty,
+        evidence=(build.evidence(nasty),),
     )
-    for page in (ada.open(item), ada.get("/queue/"), ada.get(f"/a/ACT-{item.ref}/edit/"), ada.get(f"/a/ACT-{item.ref}/decide/")):
+    for page in (
+        ada.open(item),
+        ada.get("/queue/"),
+        ada.get(f"/a/ACT-{item.ref}/edit/"),
+        ada.get(f"/a/ACT-{item.ref}/decide/"),
+    ):
         assert page.status == 200
         assert "<img src=x" not in page.text
         assert '<a hx-get="/sign-out/"' not in page.text
@@ -152,7 +165,7 @@ def test_page_and_queue_look_the_same_before_and_after_anothers_first_vote(house
 
     def seen() -> list[str]:
         texts = (grace.open(item).text, grace.get("/queue/").text)
-        return [re.sub(r'name="(opened|csrfmiddlewaretoken)" value="[^"]*"|data-opened="[^"]*"|hx-headers=\'[^\']*\'|opened=[^"&]*|\d+ (s|min)\b', "", text) for text in texts]
+        return [PASSING.sub("", text) for text in texts]
 
     before = seen()
     build.decide(house, item, name="ada")
@@ -164,5 +177,7 @@ def test_page_costs_the_same_queries_for_one_artefact_and_three(house: build.Hou
     item = build.pending(house, evidence=tuple(build.evidence(str(n)) for n in range(count)))
     with CaptureQueriesContext(connection) as queries:
         assert ada.open(item).status == 200
-    mine = [q["sql"] for q in queries.captured_queries if not re.search("AUTHORIZATION|CONSTRAINTS|SAVEPOINT", q["sql"])]
+    mine = [
+        q["sql"] for q in queries.captured_queries if not re.search("AUTHORIZATION|CONSTRAINTS|SAVEPOINT", q["sql"])
+    ]
     assert len(mine) == 19, "\n".join(mine)

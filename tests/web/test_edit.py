@@ -141,7 +141,9 @@ def question(house: build.House) -> Item:
     Reach.objects.create(group=house.reviewers, queue=Queue.objects.get(name="questions"))
     payload = {"prompt": "Which warehouse?", "options": ["north", "south"]}
     with as_role("web"):
-        made = propose(proposal=Proposal(type="question.ask", payload=payload, dedup_key=str(new_id())), principal=house.agent.id)
+        made = propose(
+            proposal=Proposal(type="question.ask", payload=payload, dedup_key=str(new_id())), principal=house.agent.id
+        )
     build.route()
     return build.item_of(made.id)
 

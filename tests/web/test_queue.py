@@ -61,7 +61,9 @@ def test_what_is_out_of_reach_is_neither_listed_nor_counted(house: build.House, 
     assert "is no action type here" in mallory.get("/queue/?q=type:refund.issue").alert
 
 
-def test_decided_items_leave_the_list_and_are_found_by_who_decided(house: build.House, ada: Browser, grace: Browser) -> None:
+def test_decided_items_leave_the_list_and_are_found_by_who_decided(
+    house: build.House, ada: Browser, grace: Browser
+) -> None:
     item = build.pending(house)
     build.decide(house, item)
     assert ada.get("/queue/").refs == []
@@ -153,7 +155,9 @@ def test_suggestion_is_a_link_to_the_whole_better_query(ada: Browser) -> None:
 
 
 def test_panel_becomes_a_query_that_can_be_read(house: build.House, ada: Browser) -> None:
-    page = ada.get("/queue/?apply=1&q=8812+risk:low&risk=high&risk=critical&type=refund.issue&conf_lo=0.5&conf_hi=&text=8812&agent=&age=%3E2h")
+    page = ada.get(
+        "/queue/?apply=1&q=8812+risk:low&risk=high&risk=critical&type=refund.issue&conf_lo=0.5&conf_hi=&text=8812&agent=&age=%3E2h"
+    )
     assert page.status == 302
     query = parse_qs(urlsplit(page.location).query)["q"][0]
     assert query == "risk:high,critical type:refund.issue age:>2h conf:0.5..1 8812"
@@ -287,15 +291,15 @@ BUDGET = 13
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_list_costs_the_same_queries_for_one_row_and_three(
-    house: build.House, ada: Browser, count: int
-) -> None:
+def test_list_costs_the_same_queries_for_one_row_and_three(house: build.House, ada: Browser, count: int) -> None:
     for _ in range(count):
         build.proposed(house, "refund.issue")
     build.route()
     with CaptureQueriesContext(connection) as queries:
         assert len(ada.get("/queue/").refs) == count
-    mine = [q["sql"] for q in queries.captured_queries if not re.search("AUTHORIZATION|CONSTRAINTS|SAVEPOINT", q["sql"])]
+    mine = [
+        q["sql"] for q in queries.captured_queries if not re.search("AUTHORIZATION|CONSTRAINTS|SAVEPOINT", q["sql"])
+    ]
     assert len(mine) == BUDGET, "\n".join(mine)
 
 

@@ -40,7 +40,9 @@ def test_question_may_offer_choices(house: build.House, ada: Browser) -> None:
     assert Message.objects.filter(kind="question").count() == 1
 
 
-def test_somebody_elses_question_is_not_answered_by_any_reviewer(house: build.House, ada: Browser, grace: Browser) -> None:
+def test_somebody_elses_question_is_not_answered_by_any_reviewer(
+    house: build.House, ada: Browser, grace: Browser
+) -> None:
     item = build.pending(house)
     ada.send(item, "ask", text="Which order?")
     with nothing_changes():
