@@ -7,7 +7,14 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-TABLES = ("reviews_action", "reviews_revision", "reviews_revisionbody", "reviews_decision", "reviews_item")
+TABLES = (
+    "reviews_action",
+    "reviews_revision",
+    "reviews_revisionbody",
+    "reviews_decision",
+    "reviews_item",
+    "audit.event",
+)
 
 
 @contextmanager
@@ -35,7 +42,7 @@ def _text(value: str | bytes) -> str:
 
 
 def ready_actions(count: int, *, type_name: str, principal: object, queue: str = "default") -> None:
-    """`count` actions that policy approved, released and ready to be leased; their cases begin with the lease."""
+    """`count` actions that policy approved, released and ready to be leased, each with an event to go on from."""
     salt, body = bytes(32), b'{"text":"x"}'
     with triggers_off(), connection.cursor() as cursor:
         cursor.execute(
@@ -46,7 +53,7 @@ def ready_actions(count: int, *, type_name: str, principal: object, queue: str =
             " SELECT gen_random_uuid(), t.name, t.version, p.id, p.owner_id, p.version, 'bulk/' || n, 0.99, t.risk,"
             " t.reversibility, t.effect_mode, %s, 1, 'approved', 1, sha256(%s::bytea || %s::bytea), 'auto_execute',"
             " '[]', 0, now(), now(), now() + interval '1 day', now() - interval '1 hour' + n * interval '1 ms', 0, 0,"
-            " 0, decode(repeat('00', 32), 'hex')"
+            " 1, sha256('\\x00'::bytea)"
             " FROM generate_series(1, %s) AS n, reviews_actiontype t, reviews_principal p"
             " WHERE t.name = %s AND p.id = %s",
             [queue, salt, body, count, type_name, principal],
@@ -67,5 +74,10 @@ def ready_actions(count: int, *, type_name: str, principal: object, queue: str =
             " round, seen_evidence, seen_message, event_id, created_at)"
             " SELECT gen_random_uuid(), id, 1, digest, 'approve', 'gate', 'policy', risk, 'policy', 0, 0, 0,"
             " gen_random_uuid(), now() FROM reviews_action WHERE dedup_key LIKE 'bulk/%%'"
+        )
+        cursor.execute(
+            "INSERT INTO audit.event (leaf, id, name, at, case_id, case_seq, actor_ref, writer, leaf_hash)"
+            " SELECT '', gen_random_uuid(), 'action.proposed', now(), 'action:' || id, 1, 'bench', 'router', case_head"
+            " FROM reviews_action WHERE dedup_key LIKE 'bulk/%%'"
         )
         cursor.execute("ANALYZE")

@@ -18,11 +18,12 @@ from reviews.services.base import after_commit
 from reviews.services.proposing import (
     Text,
     action_type,
-    insert_message,
-    insert_revision,
+    message_rows,
     message_text,
+    revision_rows,
     text_of,
 )
+from reviews.services.sql import together
 
 
 class Own(NamedTuple):
@@ -101,16 +102,18 @@ def _insert_answer(
     entry: Entry,
     question: UUID,
 ) -> None:
-    insert_message(
+    together(
         cursor,
-        message=new_id(),
-        action=action,
-        number=own.last_message + 1,
-        kind="answer",
-        author=None,
-        text=words,
-        event=entry,
-        reply_to=question,
+        *message_rows(
+            message=new_id(),
+            action=action,
+            number=own.last_message + 1,
+            kind="answer",
+            author=None,
+            text=words,
+            event=entry,
+            reply_to=question,
+        ),
     )
     if changed is not None:
-        insert_revision(cursor, action=action, number=own.revision + 1, author=None, text=changed, event=entry)
+        together(cursor, *revision_rows(action=action, number=own.revision + 1, author=None, text=changed, event=entry))

@@ -32,9 +32,10 @@ from reviews.services.base import (
 )
 from reviews.services.deciding import Vote, insert_vote, vote_event
 from reviews.services.editing import Judged, judge, revise
-from reviews.services.proposing import Text, insert_message, message_text, text_of
+from reviews.services.proposing import Text, message_rows, message_text, text_of
 from reviews.services.questions import longest_pause
 from reviews.services.routing import read_revision
+from reviews.services.sql import together
 from reviews.states import Verdict
 
 MOST_ROUNDS = 3
@@ -94,16 +95,18 @@ def _post(case: Case, kind: str, text: Text, *, author: int, reply_to: UUID | No
     )
     message = new_id()
     with connection.cursor() as cursor:
-        insert_message(
+        together(
             cursor,
-            message=message,
-            action=case.action.id,
-            number=number + 1,
-            kind=kind,
-            author=author,
-            text=text,
-            event=entry,
-            reply_to=reply_to,
+            *message_rows(
+                message=message,
+                action=case.action.id,
+                number=number + 1,
+                kind=kind,
+                author=author,
+                text=text,
+                event=entry,
+                reply_to=reply_to,
+            ),
         )
     case.move(entry)
     return message
@@ -184,16 +187,18 @@ def _write_answer(case: Case, row: DeskItem, words: Text, judged: Judged | None,
         commit={"text": words.digest} | ({"payload": text.digest} if text else {}),
     )
     with connection.cursor() as cursor:
-        insert_message(
+        together(
             cursor,
-            message=new_id(),
-            action=case.action.id,
-            number=number + 1,
-            kind="answer",
-            author=by.user.pk,
-            text=words,
-            event=entry,
-            reply_to=question,
+            *message_rows(
+                message=new_id(),
+                action=case.action.id,
+                number=number + 1,
+                kind="answer",
+                author=by.user.pk,
+                text=words,
+                event=entry,
+                reply_to=question,
+            ),
         )
     if judged and text:
         revise(case, row, judged, by, text, entry, self_edit=False)

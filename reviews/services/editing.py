@@ -39,8 +39,9 @@ from reviews.services.deciding import (
     look,
     reason_for,
 )
-from reviews.services.proposing import Text, insert_revision, text_of
+from reviews.services.proposing import Text, revision_rows, text_of
 from reviews.services.routing import Read, read_revision, routed_event, write_search_text
+from reviews.services.sql import together
 from reviews.states import Outcome, Reversibility, Risk, Verdict
 
 
@@ -168,14 +169,16 @@ def revise(case: Case, row: DeskItem, judged: Judged, by: By, text: Text, entry:
     """Write the revision that `entry` brings, what policy says of it, and what the queue shows."""
     number = case.action.revision + 1
     with connection.cursor() as cursor:
-        insert_revision(
+        together(
             cursor,
-            action=case.action.id,
-            number=number,
-            author=by.user.pk,
-            text=text,
-            event=entry,
-            self_edit=self_edit,
+            *revision_rows(
+                action=case.action.id,
+                number=number,
+                author=by.user.pk,
+                text=text,
+                event=entry,
+                self_edit=self_edit,
+            ),
         )
     case.move(entry, revision=number, digest=text.digest)
     reroute(case, judged, self_edit=self_edit)

@@ -21,6 +21,7 @@ from reviews.services.base import By, actor, after_commit, lock
 from reviews.services.deciding import demand_authority
 from reviews.services.leasing import Held, Lease, hold, probe_every
 from reviews.services.routing import read_revision
+from reviews.services.sql import Statement, together
 from reviews.states import AttemptEnd, EffectMode, Status
 
 CIRCUIT_OPENS_AT = 3
@@ -39,8 +40,8 @@ def finish(*, lease: Lease, end: AttemptEnd, result: bytes | None = None, note: 
         raise InvalidDecision("the result is larger than 64 KiB")
     with desk_errors(), transaction.atomic(), connection.cursor() as cursor:
         now = hold(cursor, lease)
-        _close(cursor, lease.action, lease.fence, end, result, note[:MAX_NOTE])
-        status, entries = _leave(cursor, _Leaving(lease, now, end, reaped=False))
+        to = _close(cursor, lease, end, result, note[:MAX_NOTE])
+        status, entries = _leave(cursor, _Leaving(lease, now, end, reaped=False), to)
         after_commit(_touched(lease))
         record(entries)
     return status
@@ -50,14 +51,20 @@ def _touched(lease: Lease) -> list[UUID]:
     return [lease.action] + ([lease.reverses] if lease.reverses else [])
 
 
-def _close(cursor: Any, action: UUID, fence: int, end: AttemptEnd, result: bytes | None, note: str) -> None:
-    cursor.execute(
-        'UPDATE reviews_attempt SET ended_at = clock_timestamp(), "end" = %s, result = %s, note = %s'
-        " WHERE action_id = %s AND fence = %s AND ended_at IS NULL",
-        [end.value, result, note, action, fence],
+def _close(cursor: Any, lease: Lease, end: AttemptEnd, result: bytes | None, note: str) -> Status:
+    """End the attempt; where the database says that the action goes now."""
+    closed, left = together(
+        cursor,
+        Statement(
+            'UPDATE reviews_attempt SET ended_at = clock_timestamp(), "end" = %s, result = %s, note = %s'
+            " WHERE action_id = %s AND fence = %s AND ended_at IS NULL",
+            [end.value, result, note, lease.action, lease.fence],
+        ),
+        Statement("SELECT reviews_exit(%s)", [lease.action]),
     )
-    if cursor.rowcount != 1:
+    if closed.touched != 1 or left.one is None:
         raise LostLease("this attempt has ended already")
+    return Status(left.one[0])
 
 
 class _Leaving:
@@ -77,9 +84,7 @@ class _Leaving:
         return self.now.at + timedelta(seconds=seconds)
 
 
-def _leave(cursor: Any, left: _Leaving) -> tuple[Status, list[Entry]]:
-    cursor.execute("SELECT reviews_exit(%s)", [left.lease.action])
-    to = Status(cursor.fetchone()[0])
+def _leave(cursor: Any, left: _Leaving, to: Status) -> tuple[Status, list[Entry]]:
     retry_at = left.retry_at if to is Status.APPROVED else None
     entry = prepare(
         **_said(left, to, retry_at),
@@ -87,23 +92,21 @@ def _leave(cursor: Any, left: _Leaving) -> tuple[Status, list[Entry]]:
         actor=Actor("system", left.lease.worker),
         change=(Status.EXECUTING.value, to.value),
     )
-    _go(cursor, left.lease.action, to, retry_at, entry)
-    _circuit(cursor, left, to)
+    moved, _ = together(cursor, _going(left.lease.action, to, retry_at, entry), _circuit(left, to))
+    if moved.touched != 1:
+        raise LostLease("the action moved on without this attempt")
     entries = [entry]
     if to is Status.SUCCEEDED and left.lease.reverses:
         entries.append(_reverse(cursor, left.lease))
     return to, entries
 
 
-def _go(cursor: Any, action: UUID, to: Status, retry_at: datetime | None, entry: Entry) -> None:
-    more = ", release_at = %s" if retry_at else ""
-    cursor.execute(
-        f"UPDATE reviews_action SET state = %s, case_seq = %s, case_head = %s{more}"  # noqa: S608  no value in it
+def _going(action: UUID, to: Status, retry_at: datetime | None, entry: Entry) -> Statement:
+    return Statement(
+        "UPDATE reviews_action SET state = %s, case_seq = %s, case_head = %s, release_at = coalesce(%s, release_at)"
         " WHERE id = %s AND state = 'executing' AND case_seq = %s",
-        [to.value, entry.seq, entry.hash, *([retry_at] if retry_at else []), action, entry.seq - 1],
+        [to.value, entry.seq, entry.hash, retry_at, action, entry.seq - 1],
     )
-    if cursor.rowcount != 1:
-        raise LostLease("the action moved on without this attempt")
 
 
 def _said(left: _Leaving, to: Status, retry_at: datetime | None) -> dict[str, Any]:
@@ -125,16 +128,15 @@ def _said(left: _Leaving, to: Status, retry_at: datetime | None) -> dict[str, An
     return {"name": EventName.ATTEMPT_FINISHED, "data": data}
 
 
-def _circuit(cursor: Any, left: _Leaving, to: Status) -> None:
+def _circuit(left: _Leaving, to: Status) -> Statement:
     """Three failures in a row pause the type; one success closes the circuit again."""
     kind = left.lease.type
     if to is Status.SUCCEEDED:
-        cursor.execute(
+        return Statement(
             "UPDATE reviews_circuit SET failures = 0, probe_at = NULL WHERE action_type_id = %s AND failures > 0",
             [kind],
         )
-        return
-    cursor.execute(
+    return Statement(
         "INSERT INTO reviews_circuit AS c (action_type_id, failures) VALUES (%s, 1)"
         " ON CONFLICT (action_type_id) DO UPDATE SET failures = c.failures + 1,"
         " probe_at = CASE WHEN c.failures + 1 >= %s THEN clock_timestamp() + %s END",
@@ -181,8 +183,7 @@ def record_probe(*, lease: Lease, answer: ProbeAnswer) -> None:
 
 _OVER = """
 SELECT a.id, a.type_id, a.type_version, a.revision, a.digest, a.fence, a.effect_mode, a.worker,
-       a.reverses_id, a.case_seq, a.case_head, clock_timestamp(), a.failures, a.valid_until,
-       t.effect_timeout, a.lease_until
+       a.reverses_id, a.case_seq, a.case_head, clock_timestamp(), a.failures, t.effect_timeout, a.lease_until
 FROM reviews_action a JOIN reviews_actiontype t ON t.name = a.type_id
 WHERE a.state = 'executing' AND a.lease_until < statement_timestamp()
 ORDER BY a.lease_until LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
@@ -201,8 +202,8 @@ def _reap_one() -> bool:
         if row is None:
             return False
         lease, now = _lost_lease(row)
-        _close(cursor, lease.action, lease.fence, AttemptEnd.LOST, None, "the lease ran out")
-        _, entries = _leave(cursor, _Leaving(lease, now, AttemptEnd.LOST, reaped=True))
+        to = _close(cursor, lease, AttemptEnd.LOST, None, "the lease ran out")
+        _, entries = _leave(cursor, _Leaving(lease, now, AttemptEnd.LOST, reaped=True), to)
         after_commit([lease.action])
         record(entries)
     return True
@@ -210,14 +211,14 @@ def _reap_one() -> bool:
 
 def _lost_lease(row: tuple[Any, ...]) -> tuple[Lease, Held]:
     """The lease as it was, without the bytes: nobody acts on it any more."""
-    timeout = float(row[14] or settings.TIMINGS.effect_timeout)
+    timeout = float(row[13] or settings.TIMINGS.effect_timeout)
     lease = Lease(
         action=row[0], type=row[1], type_version=row[2], revision=row[3], digest=bytes(row[4]),
         salt=b"", body=b"", key=f"desk-{row[0]}-{row[3]}", mode=EffectMode(row[6]), fence=row[5],
-        worker=row[7] or "", unclear=False, until=row[15], timeout=timeout, reverses=row[8],
+        worker=row[7] or "", unclear=False, until=row[14], timeout=timeout, reverses=row[8],
     )  # fmt: skip
     chain = Chain(f"action:{row[0]}", row[9], bytes(row[10]), row[11])
-    return lease, Held(chain, row[12], row[13])
+    return lease, Held(chain, row[12], stopped=False)
 
 
 def settle(*, action: UUID, happened: bool, note: str, by: By) -> None:

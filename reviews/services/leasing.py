@@ -19,6 +19,7 @@ from audit.events import AttemptBegun, AttemptLeased, EventName
 from audit.services import Actor, Chain, Entry, prepare, record
 from reviews.errors import LostLease, Stopped, desk_errors
 from reviews.ids import new_id
+from reviews.services.sql import Statement, together
 from reviews.states import EffectMode, Status
 
 LONGEST_LEASE = 15 * 60
@@ -148,8 +149,7 @@ def _take(cursor: Any, found: _Found, worker: str) -> tuple[Lease, Entry]:
         actor=Actor("system", worker),
         change=(Status.APPROVED.value, Status.EXECUTING.value),
     )
-    _write_lease(cursor, found, fence, until, worker, entry)
-    salt, body = _leased_body(cursor, found.action, fence)
+    salt, body = _write_lease(cursor, found, fence, until, worker, entry)
     taken = Lease(
         action=found.action, type=found.type, type_version=found.type_version,
         revision=found.revision, digest=bytes(found.digest), salt=salt, body=body, key=found.key,
@@ -165,29 +165,31 @@ def lease_seconds(timeout: float) -> float:
     return min(max(settings.TIMINGS.lease, 2 * timeout), LONGEST_LEASE)
 
 
-def _write_lease(cursor: Any, found: _Found, fence: int, until: datetime, worker: str, entry: Entry) -> None:
-    cursor.execute(
-        "UPDATE reviews_action SET state = 'executing', fence = %s, lease_until = %s, worker = %s,"
-        " case_seq = %s, case_head = %s WHERE id = %s AND state = 'approved' AND fence = %s",
-        [fence, until, worker, entry.seq, entry.hash, found.action, found.fence],
-    )
-    cursor.execute(
-        "INSERT INTO reviews_attempt (id, action_id, fence, worker, revision, digest, key,"
-        " leased_at, event_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [
-            new_id(), found.action, fence, worker, found.revision, found.digest, found.key,
-            found.at, entry.id,
-        ],
+def _write_lease(
+    cursor: Any, found: _Found, fence: int, until: datetime, worker: str, entry: Entry
+) -> tuple[bytes, bytes]:
+    """Take the action and open the attempt; salt and bytes of what was approved."""
+    done = together(
+        cursor,
+        Statement(
+            "UPDATE reviews_action SET state = 'executing', fence = %s, lease_until = %s, worker = %s,"
+            " case_seq = %s, case_head = %s WHERE id = %s AND state = 'approved' AND fence = %s",
+            [fence, until, worker, entry.seq, entry.hash, found.action, found.fence],
+        ),
+        Statement(
+            "INSERT INTO reviews_attempt (id, action_id, fence, worker, revision, digest, key, leased_at, event_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                new_id(), found.action, fence, worker, found.revision, found.digest, found.key, found.at, entry.id,
+            ],
+        ),
+        holding(fence),
+        Statement("SELECT salt, body FROM reviews_leased_body(%s)", [found.action]),
     )  # fmt: skip
-
-
-def _leased_body(cursor: Any, action: UUID, fence: int) -> tuple[bytes, bytes]:
-    hold_fence(cursor, fence)
-    cursor.execute("SELECT salt, body FROM reviews_leased_body(%s)", [action])
-    row = cursor.fetchone()
-    if row is None or row[1] is None:
-        raise LostLease("the bytes of this action are not there")
-    return bytes(row[0]), bytes(row[1])
+    bytes_ = done[-1].one
+    if done[0].touched != 1 or bytes_ is None or bytes_[1] is None:
+        raise LostLease("somebody else has it, or its bytes are not there")
+    return bytes(bytes_[0]), bytes(bytes_[1])
 
 
 def _result_of(cursor: Any, original: UUID | None) -> bytes | None:
@@ -201,9 +203,9 @@ def _result_of(cursor: Any, original: UUID | None) -> bytes | None:
     return bytes(row[0]) if row and row[0] is not None else None
 
 
-def hold_fence(cursor: Any, fence: int) -> None:
-    """Tell the gate which lease this transaction acts under."""
-    cursor.execute("SELECT set_config('assentry.fence', %s, true)", [str(fence)])
+def holding(fence: int) -> Statement:
+    """Tells the gate which lease this transaction acts under."""
+    return Statement("SELECT set_config('assentry.fence', %s, true)", [str(fence)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ class Held:
 
     chain: Chain
     failures: int
-    valid_until: datetime | None
+    stopped: bool
 
     @property
     def at(self) -> datetime:
@@ -221,24 +223,26 @@ class Held:
 
 def hold(cursor: Any, held: Lease) -> Held:
     """Lock the action as the holder of this lease. Raises LostLease where it is another's by now."""
-    hold_fence(cursor, held.fence)
-    cursor.execute(
-        "SELECT case_seq, case_head, clock_timestamp(), failures, valid_until, state, fence"
-        " FROM reviews_action WHERE id = %s FOR NO KEY UPDATE",
-        [held.action],
+    found = together(
+        cursor,
+        holding(held.fence),
+        Statement(
+            "SELECT case_seq, case_head, failures, state, fence FROM reviews_action WHERE id = %s FOR NO KEY UPDATE",
+            [held.action],
+        ),
+        Statement("SELECT clock_timestamp(), reviews_stopped(%s, %s)", [held.type, held.proposer]),
     )
-    row = cursor.fetchone()
-    if row is None or row[5] != Status.EXECUTING or row[6] != held.fence:
+    row, now = found[1].one, found[2].one
+    if row is None or now is None or row[3] != Status.EXECUTING or row[4] != held.fence:
         raise LostLease("the lease is over; somebody else has it, or it was taken back")
-    return Held(Chain(f"action:{held.action}", row[0], bytes(row[1]), row[2]), row[3], row[4])
+    return Held(Chain(f"action:{held.action}", row[0], bytes(row[1]), now[0]), row[2], now[1])
 
 
 def begin(*, lease: Lease) -> None:
     """Write the intent, durably, before the effect. Stopped or LostLease: then do nothing."""
     with desk_errors(), transaction.atomic(), connection.cursor() as cursor:
         now = hold(cursor, lease)
-        cursor.execute("SELECT reviews_stopped(%s, %s)", [lease.type, lease.proposer])
-        if cursor.fetchone()[0]:
+        if now.stopped:
             raise Stopped("a stop stands; nothing begins")
         entry = prepare(
             name=EventName.ATTEMPT_BEGUN,
@@ -246,20 +250,23 @@ def begin(*, lease: Lease) -> None:
             chain=now.chain,
             actor=Actor("system", lease.worker),
         )
-        cursor.execute(
-            "UPDATE reviews_attempt SET effect_at = clock_timestamp()"
-            " WHERE action_id = %s AND fence = %s AND effect_at IS NULL AND ended_at IS NULL",
-            [lease.action, lease.fence],
-        )
-        if cursor.rowcount != 1:
+        begun, _ = together(cursor, _intent(lease), touching(lease.action, entry))
+        if begun.touched != 1:
             raise LostLease("this attempt has begun before, or has ended")
-        touch(cursor, lease.action, entry)
         record([entry])
 
 
-def touch(cursor: Any, action: UUID, entry: Entry) -> None:
-    """Take the case one event further; nothing else about the action changes."""
-    cursor.execute(
+def _intent(lease: Lease) -> Statement:
+    return Statement(
+        "UPDATE reviews_attempt SET effect_at = clock_timestamp()"
+        " WHERE action_id = %s AND fence = %s AND effect_at IS NULL AND ended_at IS NULL",
+        [lease.action, lease.fence],
+    )
+
+
+def touching(action: UUID, entry: Entry) -> Statement:
+    """Takes the case one event further; nothing else about the action changes."""
+    return Statement(
         "UPDATE reviews_action SET case_seq = %s, case_head = %s WHERE id = %s AND case_seq = %s",
         [entry.seq, entry.hash, action, entry.seq - 1],
     )

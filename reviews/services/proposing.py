@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from reviews.schemas import (
     new_salt,
 )
 from reviews.services.base import By, actor, after_commit, newborn
+from reviews.services.sql import Statement, together
 from reviews.states import Status
 
 
@@ -172,14 +173,25 @@ class _Birth:
     def write(self, at: datetime) -> None:
         entry = self._entry(at)
         with connection.cursor() as cursor:
-            self._action(cursor, entry)
-            self._revision(cursor, entry)
-            if self.evidence:
-                self._evidence(cursor, entry)
-            if self.proposal.reasoning:
-                self._reasoning(cursor, entry)
+            together(cursor, *self._statements(entry))
         after_commit([self.id])
         record([entry])
+
+    def _statements(self, entry: Entry) -> Iterator[Statement]:
+        yield self._action(entry)
+        yield from revision_rows(action=self.id, number=1, author=self.who.person, text=self.payload, event=entry)
+        if self.evidence:
+            yield from self._evidence(entry)
+        if self.proposal.reasoning:
+            yield from message_rows(
+                message=new_id(),
+                action=self.id,
+                number=1,
+                kind="reasoning",
+                author=self.who.person,
+                text=message_text(self.proposal.reasoning),
+                event=entry,
+            )
 
     def _entry(self, at: datetime) -> Entry:
         return prepare(
@@ -211,10 +223,10 @@ class _Birth:
             evidence=[text.digest for text in self.evidence],
         )
 
-    def _action(self, cursor: Any, entry: Entry) -> None:
+    def _action(self, entry: Entry) -> Statement:
         row = self._row(entry)
         marks = ", ".join(["%s"] * len(row))
-        cursor.execute(
+        return Statement(
             f"INSERT INTO reviews_action ({', '.join(row)}) VALUES ({marks})",  # noqa: S608  our own names
             list(row.values()),
         )
@@ -242,74 +254,44 @@ class _Birth:
             "reverses_id": self.reverses,
         }
 
-    def _revision(self, cursor: Any, entry: Entry) -> None:
-        insert_revision(
-            cursor,
-            action=self.id,
-            number=1,
-            author=self.who.person,
-            text=self.payload,
-            event=entry,
-        )
-
-    def _evidence(self, cursor: Any, entry: Entry) -> None:
+    def _evidence(self, entry: Entry) -> Iterator[Statement]:
         ids = [new_id() for _ in self.evidence]
         given = self.proposal.evidence
-        cursor.execute(
-            "INSERT INTO reviews_evidence (id, action_id, number, kind, title, source, conflict,"
-            " digest, event_id, created_at)"
-            " SELECT i, %s, n, k, t, s, c, d, %s, %s FROM unnest(%s::uuid[], %s::int[], %s::text[],"
-            " %s::text[], %s::text[], %s::bool[], %s::bytea[]) AS e (i, n, k, t, s, c, d)",
+        yield Statement(
+            "INSERT INTO reviews_evidence (id, action_id, number, kind, title, source, conflict, digest, event_id,"
+            " created_at)"
+            " SELECT i, %s, n, k, t, s, c, d, %s, %s FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[],"
+            " %s::text[], %s::bool[], %s::bytea[]) AS e (i, n, k, t, s, c, d)",
             [
-                self.id, entry.id, entry.at, ids, list(range(1, len(ids) + 1)),
-                [e.kind for e in given], [e.title for e in given], [e.source for e in given],
-                [e.conflict for e in given], [t.digest for t in self.evidence],
+                self.id, entry.id, entry.at, ids, list(range(1, len(ids) + 1)), [e.kind for e in given],
+                [e.title for e in given], [e.source for e in given], [e.conflict for e in given],
+                [t.digest for t in self.evidence],
             ],
         )  # fmt: skip
-        cursor.execute(
+        yield Statement(
             "INSERT INTO reviews_evidencebody (evidence_id, salt, scheme, body)"
             " SELECT i, s, 0, b FROM unnest(%s::uuid[], %s::bytea[], %s::bytea[]) AS e (i, s, b)",
             [ids, [t.salt for t in self.evidence], [t.body for t in self.evidence]],
         )
 
-    def _reasoning(self, cursor: Any, entry: Entry) -> None:
-        insert_message(
-            cursor,
-            message=new_id(),
-            action=self.id,
-            number=1,
-            kind="reasoning",
-            author=self.who.person,
-            text=message_text(self.proposal.reasoning),
-            event=entry,
-        )
 
-
-def insert_revision(
-    cursor: Any,
-    *,
-    action: UUID,
-    number: int,
-    author: int | None,
-    text: Text,
-    event: Entry,
-    self_edit: bool = False,
-) -> None:
+def revision_rows(
+    *, action: UUID, number: int, author: int | None, text: Text, event: Entry, self_edit: bool = False
+) -> Iterator[Statement]:
     """A revision and its bytes; the database compares digest, salt and bytes."""
     revision = new_id()
-    cursor.execute(
-        "INSERT INTO reviews_revision (id, action_id, number, author_id, digest, self_edit, event_id,"
-        " created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+    yield Statement(
+        "INSERT INTO reviews_revision (id, action_id, number, author_id, digest, self_edit, event_id, created_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
         [revision, action, number, author, text.digest, self_edit, event.id, event.at],
     )
-    cursor.execute(
+    yield Statement(
         "INSERT INTO reviews_revisionbody (revision_id, salt, scheme, body) VALUES (%s, %s, 0, %s)",
         [revision, text.salt, text.body],
     )
 
 
-def insert_message(
-    cursor: Any,
+def message_rows(
     *,
     message: UUID,
     action: UUID,
@@ -319,14 +301,14 @@ def insert_message(
     text: Text,
     event: Entry,
     reply_to: UUID | None = None,
-) -> None:
+) -> Iterator[Statement]:
     """One entry of the thread and its text, a canonical JSON object with at least `text`."""
-    cursor.execute(
-        "INSERT INTO reviews_message (id, action_id, number, kind, author_id, in_reply_to_id, digest,"
-        " event_id, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+    yield Statement(
+        "INSERT INTO reviews_message (id, action_id, number, kind, author_id, in_reply_to_id, digest, event_id,"
+        " created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [message, action, number, kind, author, reply_to, text.digest, event.id, event.at],
     )
-    cursor.execute(
+    yield Statement(
         "INSERT INTO reviews_messagebody (message_id, salt, scheme, body) VALUES (%s, %s, 0, %s)",
         [message, text.salt, text.body],
     )

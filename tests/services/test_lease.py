@@ -193,10 +193,10 @@ def test_the_backlog_is_read_through_its_index() -> None:
 def test_statements_of_a_cycle_are_counted(django_assert_num_queries: object) -> None:
     house = build.house()
     build.released(house)
-    with as_role("executor"), django_assert_num_queries(8):  # type: ignore[operator]
+    with as_role("executor"), django_assert_num_queries(5):  # type: ignore[operator]
         held = services.lease(queue="default", types=build.types(), worker="w")
     assert held is not None
-    with as_role("executor"), django_assert_num_queries(8):  # type: ignore[operator]
+    with as_role("executor"), django_assert_num_queries(5):  # type: ignore[operator]
         services.begin(lease=held)
 
 
