@@ -175,7 +175,7 @@ def create(connection: Connection[object], *, prefix: str, database: str, passwo
         ).decode()
         verb = "ALTER" if name in names else "CREATE"
         connection.execute(
-            sql.SQL(f"{verb} ROLE {{}} {LIMITS} PASSWORD {{}}").format(sql.Identifier(name), sql.Literal(verifier))
+            sql.SQL(f"{verb} ROLE {{}} {limits(role)} PASSWORD {{}}").format(sql.Identifier(name), sql.Literal(verifier))
         )
     if database not in _existing(connection, "SELECT datname FROM pg_database"):
         owner = sql.Identifier(login(prefix, "owner"))
@@ -195,12 +195,17 @@ def open_database(connection: Connection[object], *, prefix: str, database: str)
 LIMITS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT"
 
 
+def limits(role: str) -> str:
+    """On PostgreSQL 15 `owner` may create in its database's schema only by inheriting from pg_database_owner."""
+    return LIMITS.replace("NOINHERIT", "INHERIT") if role == "owner" else LIMITS
+
+
 def create_script(prefix: str, database: str) -> str:
     """The same for psql on a server of one's own: it asks for each password and sends only its verifier."""
     lines = ["-- Run once with psql as a superuser; it asks for a password per login."]
     for role in ROLES:
         name = quoted(login(prefix, role))
-        lines += [f"CREATE ROLE {name} {LIMITS};", f"\\password {login(prefix, role)}"]
+        lines += [f"CREATE ROLE {name} {limits(role)};", f"\\password {login(prefix, role)}"]
     lines.append(f"CREATE DATABASE {quoted(database)} OWNER {quoted(login(prefix, 'owner'))};")
     lines.append(f"REVOKE ALL ON DATABASE {quoted(database)} FROM PUBLIC;")
     logins = ", ".join(quoted(login(prefix, role)) for role in RUNTIME)
