@@ -53,6 +53,7 @@ GRANTS: list[Grant] = [
     # The sequencer alone gives places in the tree and signs.
     Grant("sequencer", "audit.event", "SELECT INSERT(leaf)"),
     Grant("sequencer", "audit.event_name", "SELECT"),
+    Grant("sequencer", "audit.content", "INSERT"),
     Grant("sequencer", "audit.pending", "SELECT DELETE"),
     Grant("sequencer", "audit.leaf", "SELECT INSERT"),
     Grant("sequencer", "audit.head", "SELECT UPDATE"),

@@ -16,6 +16,7 @@ from audit.tree import Node, inclusion, root_of
 
 __all__ = ["CommittedText", "TimelineRow", "timeline"]
 MMD = timedelta(seconds=10)
+EVERY_EVENT, FOR_PEOPLE = "audit.event", "audit.event_web"
 
 HASHES = "SELECT leaf_hash FROM audit.leaf WHERE leaf_index < %s ORDER BY leaf_index"
 LEAVES = "SELECT e.leaf FROM audit.leaf l JOIN audit.event e USING (n) ORDER BY l.leaf_index"
@@ -68,7 +69,7 @@ def nodes(size: int) -> Node:
 
     def _computed(level: int, index: int, width: int) -> list[bytes]:
         if level == 0:
-            return _leaf_hashes(index * WIDTH, index * WIDTH + width)
+            return leaf_hashes(index * WIDTH, index * WIDTH + width)
         return [root_of(tile(level - 1, index * WIDTH + place, WIDTH)) for place in range(width)]
 
     return nodes_from(tile, size)
@@ -82,7 +83,8 @@ def _published(level: int, index: int) -> list[bytes]:
     return [raw[i : i + 32] for i in range(0, len(raw), 32)]
 
 
-def _leaf_hashes(start: int, stop: int) -> list[bytes]:
+def leaf_hashes(start: int, stop: int) -> list[bytes]:
+    """The tree's leaves [start, stop)."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT leaf_hash FROM audit.leaf WHERE leaf_index >= %s AND leaf_index < %s ORDER BY leaf_index",
@@ -212,11 +214,11 @@ def proof(event: UUID) -> str | None:
     return proof_text(row[0], path, note(checkpoint.body, checkpoint.signature or ""))
 
 
-def vkeys() -> list[str]:
-    """The log's keys, as its own events name them, newest last."""
+def vkeys(table: str = FOR_PEOPLE) -> list[str]:
+    """The log's keys, as its own events name them, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT convert_from(leaf, 'UTF8')::jsonb #>> '{data,vkey}' FROM audit.event_web"
+            f"SELECT convert_from(leaf, 'UTF8')::jsonb #>> '{{data,vkey}}' FROM {table}"  # noqa: S608  one of two names
             " WHERE name = 'log.key_added' ORDER BY n"
         )
         return [row[0] for row in cursor.fetchall()]

@@ -133,7 +133,7 @@ class Sequencer:
         for name, data in self._standing():
             with transaction.atomic():
                 chain = services.load_chain(f"log:{settings.LOG_ORIGIN}")
-                if not _said(name, chain.case, data):
+                if not _said(name, chain.case, None if name == events.EventName.LOG_CREATED else data):
                     actor = services.Actor("system", "sequencer")
                     services.record([services.prepare(name=name, data=data, chain=chain, actor=actor)])
 
@@ -190,6 +190,8 @@ class Sequencer:
         with connection.cursor() as cursor:
             cursor.execute("SELECT size, body FROM audit.checkpoint WHERE signature IS NULL ORDER BY size")
             for size, body in cursor.fetchall():
+                if not body.startswith(f"{settings.LOG_ORIGIN}\n"):
+                    continue  # a head of the log before this one; its key is not here
                 root = self.roots.pop(size, None)
                 if root is None or body != checkpoint_body(settings.LOG_ORIGIN, size, root):
                     raise Refused(f"the checkpoint at {size} leaves is not what these leaves give")
@@ -227,12 +229,13 @@ def _since(published: int) -> Iterator[tuple[bytes, bytes | None]]:
     yield from _leaves(whole, _head()[0])
 
 
-def _said(name: events.EventName, case: str, data: events.EventData) -> bool:
+def _said(name: events.EventName, case: str, data: events.EventData | None) -> bool:
+    """Whether the log's own case has this event, with exactly this data unless None."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM audit.event WHERE case_id = %s AND name = %s"
-            " AND convert_from(leaf, 'UTF8')::jsonb -> 'data' = %s::jsonb)",
-            [case, str(name), json.dumps(events.check(name, data))],
+            " AND (%s::jsonb IS NULL OR convert_from(leaf, 'UTF8')::jsonb -> 'data' = %s::jsonb))",
+            [case, str(name), *(None if data is None else json.dumps(events.check(name, data)),) * 2],
         )
         said: bool = cursor.fetchone()[0]
     return said

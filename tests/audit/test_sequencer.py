@@ -21,6 +21,7 @@ from audit.events import EventName as Name
 from audit.export import export
 from audit.notes import BadNote, Signer, open_checkpoint
 from audit.publish import read_anchor
+from audit.reopen import ReopenRefused, reopen
 from audit.sequencer import LOCK, Refused, Sequencer
 from audit.tree import Frontier, root_of
 from config.env import ROOT
@@ -153,6 +154,35 @@ class TestInProcess:
         world.sequencer.publication.renewed -= 3600  # type: ignore[union-attr]
         world.sequence()
         assert (world.anchor / "checkpoint").stat().st_mtime > 1
+
+    def test_a_new_log_names_the_old_one_and_what_is_lost(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        old = settings.LOG_ORIGIN
+        world.live(1)
+        size = world.index_of_last() + 1
+        world.propose()
+        world.sequence()
+        with as_role("sequencer"), pytest.raises(ReopenRefused, match="a name of its own"):
+            reopen(signer=world.signer, previous=world.anchor, reason="none")
+        monkeypatch.setattr(settings, "LOG_ORIGIN", f"{old}/2")
+        new = Signer.generate(f"{old}/2")
+        with as_role("sequencer"), pytest.raises(ReopenRefused, match="nothing is lost"):
+            reopen(signer=new, previous=world.anchor, reason="none")
+        kept = world.checkpoint()
+        world.cut(size)
+        with as_role("sequencer"):
+            last, restored = reopen(signer=new, previous=world.anchor, reason="the disk was lost")
+            with pytest.raises(ReopenRefused, match="open already"):
+                reopen(signer=new, previous=world.anchor, reason="twice")
+        assert (last.origin, last.size, restored) == (old, size + 2, size)
+        world.signer, world.anchor = new, world.folder / "anchor-2"
+        world.sequencer = Sequencer(new, world.anchor)
+        world.live(1)
+        names = [row[0] for row in sql("SELECT name FROM audit.event WHERE case_id = %s ORDER BY n", f"log:{old}/2")]
+        assert names == ["log.created", "log.key_added", "log.journey_profile"]
+        place = world.export()
+        assert judge(place, "--against", world.anchor / "checkpoint")[:2] == (0, {})
+        assert judge(place, "--against", kept)[0] == 1  # what was lost is not forgotten
+        assert b"the disk was lost" not in (place / "events.jsonl").read_bytes()
 
     def test_health_raises_the_alarms_of_the_watchdog(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(settings, "ANCHOR_DIR", world.anchor)
