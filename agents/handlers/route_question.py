@@ -13,7 +13,8 @@ from agents.registry import ActionType, register
 from reviews.schemas import Strict
 from reviews.states import EffectMode, Reversibility, Risk
 
-Intent = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,79}$")]
+# Classifiers name their intents as they like: words, at most with a question mark at the end.
+Intent = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}\??$")]
 
 
 class Route(Strict):

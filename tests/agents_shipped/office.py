@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management import call_command
-
 from agents import services
 from agents.models import Run
 from agents.services.sampling import CLASSIFIER
@@ -38,7 +36,7 @@ class Office(Crew):
     def __init__(self, secrets: Path) -> None:
         with as_role("web"):
             seed_people(secrets / "sign-ins.json")
-            call_command("sync_registry", owner="lin", verbosity=0)
+            services.sync_registry(owner="lin")
             sync_types(types=[], principals=[PrincipalSpec(CLASSIFIER, owner="lin", kind="program")])
         super().__init__(People(), World())  # type: ignore[arg-type]
 

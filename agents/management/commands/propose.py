@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from agents import proposals
 from agents.proposals import Row
@@ -20,6 +22,7 @@ from reviews.services import propose
 from reviews.visible import visible
 
 MOST_SHOWN = 50
+CHUNK = 50  # rows that are committed together; each still stands or falls by itself
 
 
 class Command(BaseCommand):
@@ -41,11 +44,15 @@ class Command(BaseCommand):
             )
         data = _bytes(options["file"])
         began, counts = time.monotonic(), Counter[str]()
-        for found in proposals.read(data, type_name=options["type"]):
-            if options["limit"] is not None and counts["parked"] >= options["limit"]:
-                break
-            counts[self._one(found, principal, counts)] += 1
-            if sum(counts.values()) % 1000 == 0:
+        rows = proposals.read(data, type_name=options["type"])
+        left = options["limit"]
+        while left != 0 and (chunk := list(islice(rows, CHUNK if left is None else min(CHUNK, left)))):
+            parked = counts["parked"]
+            with transaction.atomic():
+                for found in chunk:
+                    counts[self._one(found, principal, counts)] += 1
+            left = None if left is None else left - (counts["parked"] - parked)
+            if sum(counts.values()) % 1000 < CHUNK:
                 self._tell(counts, began)
         self._tell(counts, began)
         if counts["refused"] and not counts["parked"] + counts["known"]:

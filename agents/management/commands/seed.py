@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from agents.handlers.mail import inbox
+from agents.services import sync_registry
 from agents.services.sampling import CLASSIFIER, park_sample
 from agents.services.seeding import SignIn, seed_level, seed_people
 from reviews.models import User
@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         sign_ins = seed_people(_file(), reset=options["reset_sign_ins"])
-        call_command("sync_registry", owner="lin", verbosity=0)
+        sync_registry(owner="lin")
         lead = By(User.objects.get(username="lin"))
         sync_types(types=[], principals=[PROGRAM])
         seed_level(lead)
