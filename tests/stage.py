@@ -119,7 +119,7 @@ class Stage:
             assert not dead, f"{dead} ended at once\n{self.logs()}"
             return len(self._heartbeats() - known) >= len(names)
 
-        self.until(up, 30, f"{names} to start")
+        self.until(up, 90, f"{names} to start")
 
     def _heartbeats(self) -> set[str]:
         with connection.cursor() as cursor:

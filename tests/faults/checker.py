@@ -130,9 +130,10 @@ class Case:
 
     def _approvals(self) -> list[Told]:
         return [
-            e for e in self.told
-            if e.name == "decision.recorded" and e.data["verdict"] == "approve" and e.change and e.change[1] == "approved"
-        ]  # fmt: skip
+            event
+            for event in self.told
+            if event.name == "decision.recorded" and event.change and event.change[1] == "approved"
+        ]
 
     def _effects(self) -> Iterator[str]:
         if len({effect.key for effect in self.effects}) > 1:

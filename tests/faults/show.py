@@ -30,9 +30,7 @@ class Show:
         made = []
         with as_role("web"):
             for n, kind in zip(range(count), itertools.cycle(kinds), strict=False):
-                draft = Proposal(
-                    type=kind, payload={"text": text, "n": n}, dedup_key=str(new_id()), confidence=0.8
-                )
+                draft = Proposal(type=kind, payload={"text": text, "n": n}, dedup_key=str(new_id()), confidence=0.8)
                 made.append(desk.propose(proposal=draft, principal=self.house.agent.id).id)
         self.actions += made
         return made

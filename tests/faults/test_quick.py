@@ -146,9 +146,7 @@ def test_f19_an_agent_worker_killed_in_a_step_resumes_with_one_proposal_for_each
     show.stage.started("agents")
     show.stage.faults(step=0.25)
     with as_role("web"):
-        runs = [
-            services.start_run(agent="player", args={"lines": 3}, by=show.house.by("ada")) for _ in range(6)
-        ]
+        runs = [services.start_run(agent="player", args={"lines": 3}, by=show.house.by("ada")) for _ in range(6)]
     mine = Run.objects.filter(id__in=runs)
     show.stage.until(
         lambda: show.stage.revive() is not None and mine.filter(state="parked").count() == 6, 90, "six parked runs"
