@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from jsonschema import Draft202012Validator, SchemaError
 from pydantic import ConfigDict, Field, model_validator
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from agents.effects import EffectContext, NotDone
 from agents.registry import ActionType, register
@@ -43,15 +44,17 @@ class Question(Strict):
         return self
 
     def _check_form(self) -> None:
+        """The form is a JSON Schema that needs no other document, and the answer fits it."""
         try:
             Draft202012Validator.check_schema(self.form or {})
+            checker = Draft202012Validator(self.form or {}, registry=Registry())
+            wrong = None if self.answer is None else next(checker.iter_errors(self.answer), None)
         except SchemaError as error:
             raise ValueError(f"the form is not a JSON Schema: {error.message[:200]}") from error
-        if self.answer is not None:
-            checker = Draft202012Validator(self.form or {}, registry=Registry())
-            wrong = next(checker.iter_errors(self.answer), None)
-            if wrong is not None:
-                raise ValueError(f"the answer does not fit the form: {wrong.message[:200]}")
+        except Unresolvable as error:
+            raise ValueError("the form refers to another document") from error
+        if wrong is not None:
+            raise ValueError(f"the answer does not fit the form: {wrong.message[:200]}")
 
 
 def execute(payload: Question, ctx: EffectContext) -> Any:
