@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ from reviews.signals import action_changed
 from reviews.states import Status
 
 SYSTEM = Actor("system", "desk")
+log = logging.getLogger(__name__)
 
 
 class By(NamedTuple):
@@ -213,6 +215,23 @@ def body_of(action: UUID, revision: int) -> bytes | None:
     row = Revision.objects.filter(action=action, number=revision).select_related("body").first()
     body = getattr(row, "body", None)
     return bytes(body.body) if body is not None else None
+
+
+def sweep(ids: Iterable[UUID], verb: Callable[[UUID], bool]) -> int:
+    """Apply a keeper's verb to each, in a transaction of its own; how many it did something to.
+
+    One row that cannot be treated is logged and left for the next sweep; it
+    holds up none of the others.
+    """
+    return sum(_attempted(one, verb) for one in list(ids))
+
+
+def _attempted(one: UUID, verb: Callable[[UUID], bool]) -> bool:
+    try:
+        return verb(one)
+    except Exception:
+        log.exception("%s left %s as it is", verb.__name__.strip("_"), one)
+        return False
 
 
 def after_commit(actions: Iterable[UUID], queues: Collection[str] = ()) -> None:

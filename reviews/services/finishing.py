@@ -97,7 +97,7 @@ def _leave(cursor: Any, left: _Leaving, to: Status) -> tuple[Status, list[Entry]
         raise LostLease("the action moved on without this attempt")
     entries = [entry]
     if to is Status.SUCCEEDED and left.lease.reverses:
-        entries.append(_reverse(cursor, left.lease))
+        entries.append(_reverse(cursor, left.lease.reverses, left.lease.action, left.lease.worker))
     return to, entries
 
 
@@ -144,24 +144,24 @@ def _circuit(left: _Leaving, to: Status) -> Statement:
     )
 
 
-def _reverse(cursor: Any, lease: Lease) -> Entry:
+def _reverse(cursor: Any, original: UUID, reversal: UUID, worker: str) -> Entry:
     """The reversal took effect: the original is reversed in the same transaction."""
     cursor.execute(
         "SELECT case_seq, case_head, clock_timestamp() FROM reviews_action WHERE id = %s FOR NO KEY UPDATE",
-        [lease.reverses],
+        [original],
     )
     seq, head, at = cursor.fetchone()
     entry = prepare(
         name=EventName.ACTION_REVERSED,
-        data=events.ActionReversed(by=str(lease.action)),
-        chain=Chain(f"action:{lease.reverses}", seq, bytes(head), at),
-        actor=Actor("system", lease.worker),
+        data=events.ActionReversed(by=str(reversal)),
+        chain=Chain(f"action:{original}", seq, bytes(head), at),
+        actor=Actor("system", worker),
         change=(Status.SUCCEEDED.value, Status.REVERSED.value),
     )
     cursor.execute(
         "UPDATE reviews_action SET state = 'reversed', case_seq = %s, case_head = %s"
         " WHERE id = %s AND state = 'succeeded'",
-        [entry.seq, entry.hash, lease.reverses],
+        [entry.seq, entry.hash, original],
     )
     if cursor.rowcount != 1:
         raise WrongState("the original is not there to be reversed")
@@ -191,8 +191,34 @@ ORDER BY a.lease_until LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED
 
 
 def reap(*, limit: int = 100) -> int:
-    """Take back leases that are over, each in a transaction of its own. How many there were."""
+    """Take back leases that are over, each in a transaction of its own. How many there were.
+
+    Also marks the originals of reversals that a person settled as done: web
+    may say so, and only the executor may mark them.
+    """
+    while _reverse_settled():
+        pass
     return next((n for n in range(limit) if not _reap_one()), limit)
+
+
+_SETTLED = """
+SELECT r.id, r.reverses_id FROM reviews_action r JOIN reviews_action o ON o.id = r.reverses_id
+WHERE r.reverses_id IS NOT NULL AND r.state NOT IN ('rejected', 'expired', 'withdrawn', 'failed')
+  AND r.state = 'succeeded' AND o.state = 'succeeded'
+LIMIT 1 FOR NO KEY UPDATE OF o SKIP LOCKED
+"""
+
+
+def _reverse_settled() -> bool:
+    with desk_errors(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_SETTLED)
+        row = cursor.fetchone()
+        if row is None:
+            return False
+        entry = _reverse(cursor, row[1], row[0], "reaper")
+        after_commit([row[1]])
+        record([entry])
+    return True
 
 
 def _reap_one() -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from audit import events
 from audit.events import EventName
@@ -25,6 +24,7 @@ from reviews.services.base import (
     after_commit,
     lock,
     lost,
+    sweep,
 )
 from reviews.services.deciding import demand_authority
 from reviews.services.questions import close_questions, settle_answers
@@ -39,13 +39,10 @@ def route_due(*, limit: int = 200) -> int:
 
 def expire_due(*, limit: int = 200) -> int:
     """Router: what nobody decided in time, and approvals that lapsed. Never what is unclear."""
-    pending = Action.objects.filter(state=Status.PENDING, decide_by__lte=Clock())
-    lapsed = Action.objects.filter(state=Status.APPROVED, valid_until__lte=Clock())
-    return _each(pending.order_by("decide_by"), limit, _expire) + _each(lapsed.order_by("valid_until"), limit, _expire)
-
-
-def _each(due: QuerySet[Action], limit: int, verb: Callable[[UUID], bool]) -> int:
-    return sum(verb(one) for one in list(due.values_list("id", flat=True)[:limit]))
+    pending = Action.objects.filter(state=Status.PENDING, decide_by__lte=Clock()).order_by("decide_by")
+    lapsed = Action.objects.filter(state=Status.APPROVED, valid_until__lte=Clock()).order_by("valid_until")
+    first, second = (due.values_list("id", flat=True)[:limit] for due in (pending, lapsed))
+    return sweep(first, _expire) + sweep(second, _expire)
 
 
 def _expire(action: UUID) -> bool:
@@ -103,7 +100,7 @@ def flip_breached(*, limit: int = 200) -> int:
     """Router: push up what is late, and say so in its record."""
     due = Item.objects.filter(waiting=True, breached=False, due__lte=Clock())
     actions = due.order_by("due").values_list("action_id", flat=True)[:limit]
-    return sum(_breach(action) for action in list(actions))
+    return sweep(actions, _breach)
 
 
 def _breach(action: UUID) -> bool:

@@ -96,7 +96,8 @@ def propose(
     stored = retry_of is not None or reverses is not None  # the bytes are ours already
     _, body = canonical(kind, proposal.payload, stored=stored)
     evidence = [text_of(_artefact(one)) for one in proposal.evidence]
-    draft = _Birth(new_id(), who, kind, proposal, text_of(body), evidence, retry_of, reverses)
+    reasoning = message_text(proposal.reasoning) if proposal.reasoning else None
+    draft = _Birth(new_id(), who, kind, proposal, text_of(body), evidence, reasoning, retry_of, reverses)
     try:
         return _park(draft)
     except IntegrityError as exc:
@@ -167,6 +168,7 @@ class _Birth:
     proposal: Proposal
     payload: Text
     evidence: Sequence[Text]
+    reasoning: Text | None
     retry_of: UUID | None
     reverses: UUID | None
 
@@ -182,14 +184,14 @@ class _Birth:
         yield from revision_rows(action=self.id, number=1, author=self.who.person, text=self.payload, event=entry)
         if self.evidence:
             yield from self._evidence(entry)
-        if self.proposal.reasoning:
+        if self.reasoning:
             yield from message_rows(
                 message=new_id(),
                 action=self.id,
                 number=1,
                 kind="reasoning",
                 author=self.who.person,
-                text=message_text(self.proposal.reasoning),
+                text=self.reasoning,
                 event=entry,
             )
 
@@ -201,8 +203,14 @@ class _Birth:
             actor=self.who.actor,
             change=(None, Status.PROPOSED.value),
             request=self.who.by.request if self.who.by else "",
-            commit={"payload": self.payload.digest},
+            commit=self._commitments(),
         )
+
+    def _commitments(self) -> dict[str, bytes]:
+        """Every text that lies in a row of its own, by the name under which it can be found and erased."""
+        found = {"payload": self.payload.digest}
+        found |= {f"evidence_{n}": text.digest for n, text in enumerate(self.evidence, 1)}
+        return found | ({"message_1": self.reasoning.digest} if self.reasoning else {})
 
     def _data(self) -> ActionProposed:
         kind, proposal = self.kind, self.proposal

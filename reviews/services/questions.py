@@ -18,7 +18,7 @@ from reviews.policy import strictest
 from reviews.prio import pack_prio
 from reviews.queries.policy import current_policy
 from reviews.registry import amount
-from reviews.services.base import SYSTEM, Case, after_commit, lock
+from reviews.services.base import SYSTEM, Case, after_commit, lock, sweep
 from reviews.services.routing import (
     evaluate,
     floors_of,
@@ -42,7 +42,7 @@ def settle_answers(*, limit: int = 200) -> int:
     """Router: policy looks at payloads that agents changed in their answers; then people decide again."""
     answers = Message.objects.filter(action=OuterRef("action"), kind="answer").filter(in_reply_to=_newest_question())
     due = Item.objects.filter(closed_at=None, question_open=True).filter(Exists(answers))
-    return sum(_settle_one(action) for action in due.values_list("action_id", flat=True)[:limit])
+    return sweep(due.values_list("action_id", flat=True)[:limit], _settle_one)
 
 
 def _newest_question() -> Any:
@@ -90,7 +90,7 @@ def _evaluate_again(case: Case, row: Item) -> None:
 def close_questions(*, limit: int = 200) -> int:
     """Router: questions that nobody answered in time; the item comes back, pushed up."""
     due = Item.objects.filter(closed_at=None, question_open=True).values_list("action_id", flat=True)
-    return sum(_close_one(action) for action in due[:limit])
+    return sweep(due[:limit], _close_one)
 
 
 def _close_one(action: UUID) -> bool:

@@ -30,6 +30,7 @@ from reviews.services.base import (
     digest_of,
     in_seconds,
     lock,
+    sweep,
 )
 from reviews.services.proposing import permille
 from reviews.states import MODE, Outcome, Purpose, Risk, Status, Verdict
@@ -62,14 +63,15 @@ def route_proposed(*, limit: int = 200) -> int:
     nothing passes because of an error.
     """
     due = Action.objects.filter(state=Status.PROPOSED).order_by("id").values_list("id", flat=True)
-    return sum(_routed(action) for action in due[:limit])
+    return sweep(due[:limit], _routed)
 
 
 def _routed(action: UUID) -> bool:
     try:
         with desk_errors(), transaction.atomic():
             return _route_one(action)
-    except DeskError:
+    except Exception:
+        # Whatever it is, a person can look at it; nothing passes because of an error.
         log.exception("action %s could not be routed by policy", action)
     with desk_errors(), transaction.atomic():
         return _route_one(action, forced="refused by the gate")

@@ -102,3 +102,40 @@ def test_what_cannot_be_undone_is_not_reversed() -> None:
     pending = build.pending(house, "refund.issue")
     with build.refused(WrongState), as_role("web"):
         services.reverse(action=pending.action_id, by=house.by(), reason="not like this please")
+
+
+def test_a_reversal_that_a_person_settles_as_done_reverses_its_original(monkeypatch: pytest.MonkeyPatch) -> None:
+    build.timings(monkeypatch, retry_delays=(0.01,) * 5, effect_timeout=0.01)
+    monkeypatch.setattr("reviews.services.finishing.CIRCUIT_OPENS_AT", 1_000)
+    house = build.house()
+    first = build.finished(house, "refund.issue")
+    with as_role("web"):
+        made = services.reverse(action=first.id, by=house.by("grace"), reason="refunded the wrong order")
+    build.route()
+    build.decide(house, build.item_of(made.id))
+    for attempt in range(6):
+        build.wait_for_release(made.id)
+        held = build.take()
+        with as_role("executor"):
+            if attempt:
+                services.record_probe(lease=held, answer="unknown")
+            else:
+                services.begin(lease=held)
+            services.finish(lease=held, end=AttemptEnd.UNCLEAR)
+    build.state_of(made.id, Status.IN_DOUBT)
+    with as_role("web"):
+        services.settle(action=made.id, happened=True, note="the provider says so", by=house.by())
+    build.state_of(first.id, Status.SUCCEEDED)
+    with as_role("executor"):
+        services.reap()
+    build.state_of(first.id, Status.REVERSED)
+
+
+def test_whoever_asks_for_a_reversal_may_approve_it() -> None:
+    house = build.house()
+    first = build.finished(house, "refund.issue")
+    with as_role("web"):
+        made = services.reverse(action=first.id, by=house.by("grace"), reason="refunded the wrong order")
+    build.route()
+    build.decide(house, build.item_of(made.id), name="grace")
+    build.state_of(made.id, Status.APPROVED)

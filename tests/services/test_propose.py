@@ -164,6 +164,9 @@ def test_the_event_tells_what_was_proposed_and_commits_to_the_bytes() -> None:
     assert leaf["change"] == {"from": None, "to": "proposed"}
     assert (leaf["data"]["risk"], leaf["data"]["confidence_permille"]) == ("medium", 800)
     assert set(leaf["commit"]) == {"payload"}
+    whole = build.proposed(house, evidence=(build.evidence("a"), build.evidence("b")), reasoning="so")
+    leaf = decode(bytes(Event.objects.get(case_id=f"action:{whole}").leaf))
+    assert set(leaf["commit"]) == {"payload", "evidence_1", "evidence_2", "message_1"}
 
 
 def test_an_oversized_artefact_is_refused() -> None:

@@ -9,7 +9,6 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Event
-from reviews import services
 from reviews.errors import GateRefused
 from reviews.models import ActionType, Decision, Item, PolicyVersion, Principal, QueueStamp, SearchText
 from reviews.schemas import decode
@@ -205,11 +204,16 @@ def test_outside_the_frame_of_its_agent_it_is_reviewed() -> None:
     assert "not in the frame" in _floor(item, "off_plan")["value"]
 
 
-def test_only_the_router_routes() -> None:
+def test_only_the_router_routes_and_what_fails_is_left_as_it_is() -> None:
+    from reviews.services.routing import route_proposed
+
     house = build.house()
     build.proposed(house)
-    with build.refused(GateRefused), as_role("web"):
-        services.route_due()
+    before = build.picture()
+    with as_role("web"):
+        assert route_proposed() == 0
+    assert build.picture() == before
+    assert build.route() == 1
 
 
 def test_the_queue_is_stamped_after_the_commit(django_capture_on_commit_callbacks: Any) -> None:
