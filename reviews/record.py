@@ -90,7 +90,7 @@ def _of(model: Any, path: str, cases: Collection[str] | None, where: Q | None = 
     rows: QuerySet[Any] = model.objects.filter(where or Q())
     if cases is not None:
         wanted = [case.removeprefix("action:") for case in cases if case.startswith("action:")]
-        rows = rows.filter(**{f"{path}__in": [UUID(case) for case in wanted if _is_uuid(case)]})
+        rows = rows.filter(**{f"{path}__in": [UUID(case) for case in wanted if is_uuid(case)]})
     return _Chunked(rows)
 
 
@@ -104,7 +104,8 @@ class _Chunked:
         return iter(self.rows.values_list(*names).iterator(chunk_size=CHUNK))
 
 
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: str) -> bool:
+    """Whether this part of a case's name, which a person may have typed, is an id."""
     try:
         UUID(text)
     except ValueError:
@@ -115,7 +116,7 @@ def _is_uuid(text: str) -> bool:
 def names(refs: Collection[str]) -> dict[str, str]:
     """Names for pseudonyms, principals, runs and policy versions, as timelines show them."""
     found = {user.pseudonym: str(user) for user in User.objects.filter(pseudonym__in=refs)}
-    ids = [UUID(ref) for ref in refs if _is_uuid(ref)]
+    ids = [UUID(ref) for ref in refs if is_uuid(ref)]
     found |= {str(principal.pk): str(principal) for principal in Principal.objects.filter(pk__in=ids)}
     numbers = {ref: ref.removeprefix("policy:") for ref in refs if ref.startswith("policy:")}
     return found | {ref: f"Policy, version {number}" for ref, number in numbers.items()}
@@ -135,7 +136,7 @@ def erase(event: UUID, field: str) -> bool:
 def guard(case: str) -> str:
     """Why nothing of this case may be erased yet."""
     action = case.removeprefix("action:")
-    if not case.startswith("action:") or not _is_uuid(action):
+    if not case.startswith("action:") or not is_uuid(action):
         return ""
     is_open = Action.objects.filter(pk=action, closed_at=None).exists()
     return "the action is still open; its texts are erased once it is over" if is_open else ""
