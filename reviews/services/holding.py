@@ -121,10 +121,17 @@ def escalate(
         _demand_target(case, row, target, by)
         vote = Vote(verdict=Verdict.ESCALATE, code=reason_code, rationale=words, seen=seen)
         made = _write_escalation(case, row, vote, target, by)
-        change_item(row, escalated_to=target, assignee=None, claimed_by=None, claimed_until=None)
+        due = _halfway(case)
+        change_item(row, escalated_to=target, due=due, assignee=None, claimed_by=None, claimed_until=None)
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
     return made
+
+
+def _halfway(case: Case) -> datetime | None:
+    """The target's own clock: half of what is left until the deadline."""
+    deadline = case.action.decide_by
+    return None if deadline is None else case.now + (deadline - case.now) / 2
 
 
 def _demand_target(case: Case, row: DeskItem, target: Group, by: By) -> None:

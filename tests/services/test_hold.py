@@ -136,6 +136,7 @@ def test_escalating_keeps_it_pending_and_its_votes_standing() -> None:
     vote = escalate(house, item)
     row = Item.objects.get(id=item.id)
     assert (row.escalated_to, row.waiting) == (house.leads, True)
+    assert row.due is not None and item.due is not None and row.due > item.due
     assert (vote.verdict, vote.target) == ("escalate", house.leads)
     build.decide(house, item, name="lin")
     build.state_of(item.action_id, Status.APPROVED)
