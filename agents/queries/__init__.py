@@ -1,5 +1,6 @@
 """Reads of this app."""
 
+from agents.queries.ends import ends_of_actions
 from agents.queries.health import alarms, backlog, health, processes
 from agents.queries.work import (
     HandledType,
@@ -18,6 +19,7 @@ __all__ = [
     "backlog",
     "due_soon",
     "effect_queues",
+    "ends_of_actions",
     "handled_types",
     "health",
     "leasable_queues",

@@ -57,9 +57,7 @@ def listed(runs: QuerySet[Run], *, state: str = "", agent: str = "", before: UUI
     if before:
         runs = runs.filter(id__lt=before)
     found = list(runs.order_by("-id")[: PAGE + 1])
-    counts = dict(
-        Action.objects.filter(run__in=[run.id for run in found]).values_list("run").annotate(n=Count("id"))
-    )
+    counts = dict(Action.objects.filter(run__in=[run.id for run in found]).values_list("run").annotate(n=Count("id")))
     return [Listed(run, counts.get(run.id, 0), len(waiting_for(run))) for run in found]
 
 
@@ -126,12 +124,11 @@ def _named(value: Any) -> list[str]:
 def proposed(ids: Sequence[UUID]) -> dict[UUID, Proposed]:
     """What is known of these actions; ids of anything else are left out."""
     rows = list(Action.objects.filter(id__in=ids).values_list("id", "type_id", "state", "revision"))
-    titles = {
-        (action, revision): title
-        for action, revision, title in SearchText.objects.filter(action__in=ids).values_list("action", "revision", "title")
-    }
+    texts = SearchText.objects.filter(action__in=ids).values_list("action", "revision", "title")
+    titles = {(action, revision): title for action, revision, title in texts}
     return {
-        action: Proposed(action, kind, state, titles.get((action, revision), "")) for action, kind, state, revision in rows
+        action: Proposed(action, kind, state, titles.get((action, revision), ""))
+        for action, kind, state, revision in rows
     }
 
 

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -57,7 +56,7 @@ SELECT d.effect_queue, extract(epoch FROM d.release_at - clock_timestamp())::flo
 FROM unnest(%s::text[]) AS q(name) CROSS JOIN LATERAL (
     SELECT a.effect_queue, a.release_at FROM reviews_action a
     WHERE a.state = 'approved' AND a.effect_queue = q.name
-      AND a.release_at > statement_timestamp() AND a.release_at <= statement_timestamp() + %s
+      AND a.release_at > statement_timestamp() AND a.release_at <= statement_timestamp() + make_interval(secs => %s)
     ORDER BY a.release_at LIMIT 50) AS d
 ORDER BY 2
 """
@@ -79,7 +78,7 @@ def leasable_queues(queues: list[str]) -> list[str]:
     return _names(_READY.format(more=_LEASABLE), [queues])
 
 
-def _names(query: str, given: list[object]) -> list[str]:
+def _names(query: str, given: list[list[str]]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(query, given)
         return [row[0] for row in cursor.fetchall()]
@@ -88,7 +87,7 @@ def _names(query: str, given: list[object]) -> list[str]:
 def due_soon(queues: list[str], seconds: float) -> list[tuple[str, float]]:
     """Releases that fall due within `seconds`: queue, and how many seconds from now; soonest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [queues, timedelta(seconds=seconds)])
+        cursor.execute(_DUE, [queues, seconds])
         return [(queue, float(left)) for queue, left in cursor.fetchall()]
 
 

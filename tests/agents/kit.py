@@ -159,14 +159,13 @@ def declare_types(world: World) -> None:
         "queue": "support",
         "execute": world.execute,
     }
-    registry.register(
-        ActionType(name="say", label="Say", effect_mode=EffectMode.IDEMPOTENT, undo=world.undo, **common)
-    )
+    registry.register(ActionType(name="say", label="Say", effect_mode=EffectMode.IDEMPOTENT, undo=world.undo, **common))
     registry.register(
         ActionType(name="say.probe", label="Say", effect_mode=EffectMode.PROBE, probe=world.answer_probe, **common)
     )
     registry.register(ActionType(name="say.once", label="Say", effect_mode=EffectMode.ONCE, **common))
-    registry.register(ActionType(**(common | {"execute": None}), name="say.elsewhere", label="Say", effect_mode=EffectMode.ONCE))
+    unhandled = common | {"execute": None}
+    registry.register(ActionType(name="say.elsewhere", label="Say", effect_mode=EffectMode.ONCE, **unhandled))
     registry.register(
         ActionType(**(common | {"execute": answered, "model": Question, "template": "{prompt}"}),
             name="question.ask", label="Question", effect_mode=EffectMode.IDEMPOTENT, question=True)

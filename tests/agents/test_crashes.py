@@ -32,6 +32,9 @@ from tests.agents.test_runs import result
 REJECT = DecisionIn(verdict=Verdict.REJECT, reason_code="wrong_facts", rationale="as the text says")
 
 
+KINDS = ("step", "step", "propose", "propose", "wait_any", "now", "random", "patched", "child", "sleep")
+
+
 class Crash(BaseException):
     """The worker is gone."""
 
@@ -68,8 +71,7 @@ def program(seed: int) -> list[tuple[str, Any]]:
     dice = random.Random(seed)
     made: list[tuple[str, Any]] = []
     for n in range(dice.randint(6, 12)):
-        kind = dice.choice(["step", "step", "propose", "propose", "wait_any", "now", "random", "patched", "child", "sleep"])
-        made.append((kind, f"{seed}-{n}"))
+        made.append((dice.choice(KINDS), f"{seed}-{n}"))
     return [*made, ("wait_all", "rest")]
 
 
@@ -210,5 +212,3 @@ def test_many_random_runs_end_as_if_their_workers_had_never_died(crew: Crew, par
     seeds = range(1000 + 25 * part, 1025 + 25 * part)
     judge(crew, seeds, play(crew, seeds, fate))
     assert fate.crashes >= 150, f"only {fate.crashes} crashes struck"
-
-

@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from agents import registry
 from agents.models import Run as Run_
@@ -148,18 +150,19 @@ def test_reviewers_start_no_runs(crew: Crew) -> None:
     assert not Run_.objects.exists()
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_the_list_costs_the_same_for_one_run_and_for_three(
-    crew: Crew, count: int, django_assert_max_num_queries: Any
-) -> None:
+def test_the_list_costs_the_same_for_one_run_and_for_three(crew: Crew) -> None:
     crew.agent(agent)
-    for n in range(count):
-        crew.leg(crew.start(word=f"w{n}"))
     browser = Browser(crew.house.lin)
     browser.get("/runs/")
-    with django_assert_max_num_queries(20):
-        page = browser.get("/runs/?state=parked&agent=helper")
-    assert page.text.count("data-run=") == count
+    costs = []
+    for count in (1, 3):
+        while Run_.objects.count() < count:
+            crew.leg(crew.start(word="w"))
+        with CaptureQueriesContext(connection) as queries:
+            page = browser.get("/runs/?state=parked&agent=helper")
+        assert page.text.count("data-run=") == count
+        costs.append(len(queries))
+    assert costs[0] == costs[1] <= 18
 
 
 def test_older_runs_are_a_page_away(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -282,8 +282,7 @@ def test_the_journal_is_append_only_for_every_login(crew: Crew) -> None:
         for cheat in (
             "UPDATE agents_journal SET result = 'x'",
             "DELETE FROM agents_journal",
-            "INSERT INTO agents_journal (run_id, seq, kind, name, args_digest, result, at)"
-            " SELECT run_id, 99, kind, name, args_digest, result, at FROM agents_journal LIMIT 1",
+            "INSERT INTO agents_journal SELECT 0, 99, kind, name, args_digest, result, at, run_id FROM agents_journal",
         ):
             if role == "superuser" and cheat.startswith("INSERT"):
                 continue  # owner and superuser can insert; nobody runs as them

@@ -289,7 +289,8 @@ def test_an_answer_to_another_runs_question_is_refused(crew: Crew) -> None:
     before = build.picture()
     assert crew.leg(run) == "failed"
     after = build.picture()
-    assert {k: before[k] for k in ("actions", "items", "messages")} == {k: after[k] for k in ("actions", "items", "messages")}
+    for what in ("actions", "items", "messages", "decisions"):
+        assert before[what] == after[what]
 
 
 def test_a_wait_for_an_action_of_another_run_fails_the_run(crew: Crew) -> None:
@@ -424,7 +425,13 @@ def test_a_run_that_continues_as_new_has_an_empty_journal_and_is_still_its_paren
         return "done"
 
     crew.agent(child, name="counter")
-    crew.agent(lambda run: run.wait(run.start_child("counter", {"left": 2})).result, name="planner", starts=("counter",))
+
+    def parent(run: Run) -> Any:
+        outcome = run.wait(run.start_child("counter", {"left": 2}))
+        assert isinstance(outcome, Finished)
+        return outcome.result
+
+    crew.agent(parent, name="planner", starts=("counter",))
     run = crew.start("planner")
     crew.leg(run)
     for expected in ("continued", "continued", "finished"):

@@ -68,6 +68,7 @@ class History:
     states: dict[str, str]
     bodies: dict[bytes, bytes]  # salted digest -> plain SHA-256 of the bytes
     stops: list[tuple[float, float, str, str]] = field(default_factory=list)  # from, to, scope, target
+    undo: float = 0  # seconds between an approval and its release, at the least
 
     def findings(self) -> list[str]:
         """Everything that is wrong, one sentence each."""
@@ -151,8 +152,7 @@ class Case:
         approval = standing[-1]
         if self.history.bodies.get(_bytes(approval.data["digest"])) != effect.digest:
             yield "an effect with other bytes than the approved ones"
-        release = approval.data.get("release_at")
-        if release and effect.at < _seconds(release) - SLACK:
+        if effect.at < approval.at + self.history.undo - SLACK:
             yield "an effect before its release"
         if not any(e.name == "attempt.begun" and e.at <= effect.at + SLACK for e in self.told):
             yield "an effect without an intent"
@@ -228,6 +228,7 @@ def read(
     effects: Iterable[Effect],
     states: Mapping[str, str],
     bodies: Mapping[bytes, bytes],
+    undo: float,
 ) -> History:
     """Puts the parts together; leaves in any order."""
     cases: dict[str, list[Told]] = defaultdict(list)
@@ -250,4 +251,4 @@ def read(
         rows.sort(key=lambda e: e.seq)
     for known in tried.values():
         known.sort(key=lambda t: t.fence)
-    return History(dict(cases), dict(tried), list(effects), dict(states), dict(bodies), stops)
+    return History(dict(cases), dict(tried), list(effects), dict(states), dict(bodies), stops, undo)

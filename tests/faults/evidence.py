@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection
 
 from audit.models import Event
@@ -22,6 +23,7 @@ def history(sink: Path | None = None, effects: list[Effect] | None = None) -> Hi
         effects if effects is not None else sink_lines(sink),
         {str(pk): state for pk, state in Action.objects.values_list("id", "state")},
         {bytes(b.revision.digest): hashlib.sha256(bytes(b.body)).digest() for b in _bodies()},
+        settings.TIMINGS.undo_low,
     )
 
 
