@@ -2,7 +2,7 @@
 
 The general form of a row is `{"payload", "confidence"?, "reasoning"?, "evidence"?, "key"?}`. A type may
 have a form of its own: `route.question` also reads a classifier's output, `{"text", "proposed_intent",
-"confidence"?, "alternatives"?}`. Other fields, such as a true label, are never read.
+"confidence"?, "alternatives"?, "reasoning"?, "key"?}`. Other fields, such as a true label, are never read.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class _Classified(_Form):
     proposed_intent: Annotated[str, Field(min_length=1)]
     confidence: Share | None = None
     alternatives: tuple[_Alternative, ...] | None = None
+    reasoning: Annotated[str, Field(max_length=20_000)] = ""
     key: Annotated[str, Field(min_length=1, max_length=120)] | None = None
 
 
@@ -79,6 +80,7 @@ def _classified(value: dict[str, Any]) -> dict[str, Any]:
     return {
         "payload": {"text": row.text, "intent": row.proposed_intent},
         "confidence": row.confidence,
+        "reasoning": row.reasoning,
         "evidence": evidence,
         "dedup_key": row.key,
     }
