@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from agents.handlers.mail import inbox
 from agents.models import Run
 from agents.services.sampling import CHATS, LETTERS, QUESTIONS, park_sample
