@@ -19,10 +19,9 @@ from urllib.request import urlopen
 from xmlrpc.client import Fault, ServerProxy
 
 import psycopg
-import redis
 from supervisor.xmlrpc import SupervisorTransport
 
-from config import machine, roles
+from config import machine, reach, roles
 from config.env import ROLES, database_parts, load
 from config.installation import DATABASE, Installation
 from config.processes import birth, end_group, is_supervisor, read_pid, recorded
@@ -163,43 +162,37 @@ class Desk:
             raise Failed(f"supervisor ended at once:\n{machine.tail(self.place.logs / 'supervisor.log')}")
         return any(info["name"] == name and info["statename"] == "FATAL" for info in self.info())
 
-    def _admin_url(self) -> str:
-        return self.place.own_database or self.place.postgres.superuser_url()
-
     def _database_answers(self) -> str | None:
-        url = self._admin_url()
-        try:
-            psycopg.connect(url, connect_timeout=3).close()
-        except psycopg.Error as error:
-            parts = database_parts(url)
-            hint = "Check DATABASE_URL, or unset it to use the embedded PostgreSQL." if self.place.own_database else ""
-            return (
-                f"PostgreSQL does not answer at {parts['HOST']}:{parts['PORT']}: {str(error).strip()}\n{hint}".strip()
-            )
-        return None
+        own = self.place.own_database
+        return reach.database_problem(self._database_urls(), hint="DATABASE_URL" if own else "")
+
+    def _database_urls(self) -> list[str]:
+        """Where to connect for the set-up, best first: the database itself may have to be made."""
+        own = self.place.own_database
+        if not own:
+            return [self.place.postgres.superuser_url()]
+        if not database_parts(own)["USER"]:
+            return [reach.with_login(own, self._login("owner"), machine.keep_secret(self.place.secrets / "owner"))]
+        return [own] if self.place.one_role else [reach.with_database(own, "postgres"), own]
+
+    def _login(self, role: str) -> str:
+        return roles.login(self.place.environ.get("ASSENTRY_ROLE_PREFIX", "assentry_"), role)
 
     def _broker_answers(self) -> str | None:
-        url = self.place.own_broker or f"redis://{machine.HOST}:{self.place.ports['valkey']}/0"
-        try:
-            client = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=3)
-            client.ping()
-            client.close()
-        except (redis.RedisError, ValueError, OSError) as error:
-            hint = "Check REDIS_URL, or unset it to use the embedded Valkey." if self.place.own_broker else ""
-            where = url.rpartition("@")[2]
-            return f"Redis does not answer at {where}: {str(error).strip()}\n{hint}".strip()
-        return None
+        own = self.place.own_broker
+        url = own or f"redis://{machine.HOST}:{self.place.ports['valkey']}/0"
+        return reach.broker_problem(url, hint="REDIS_URL" if own else "")
 
     def _make_logins(self) -> None:
-        """The database and its logins; on a server of one's own only where DATABASE_URL may make roles."""
-        if self.place.one_role:
+        """The database and its logins; on a server of one's own only where DATABASE_URL brings an administrator."""
+        own = self.place.own_database
+        if self.place.one_role or (own and not database_parts(own)["USER"]):
             return
         passwords = {role: machine.keep_secret(self.place.secrets / role) for role in ROLES}
         name = database_parts(self.place.settings()["DATABASE_URL"])["NAME"]
-        prefix = self.place.environ.get("ASSENTRY_ROLE_PREFIX", "assentry_")
         try:
-            with psycopg.connect(self._admin_url(), autocommit=True, connect_timeout=3) as connection:
-                roles.create(connection, prefix=prefix, database=name, passwords=passwords)
+            with reach.first(self._database_urls()) as connection:
+                roles.create(connection, prefix=self._login(""), database=name, passwords=passwords)
         except psycopg.errors.InsufficientPrivilege as error:
             raise Failed(
                 f"The login in DATABASE_URL may not make the desk's logins: {str(error).strip()}\n"

@@ -174,9 +174,8 @@ def create(connection: Connection[object], *, prefix: str, database: str, passwo
             passwords[role].encode(), name.encode(), b"scram-sha-256"
         ).decode()
         verb = "ALTER" if name in names else "CREATE"
-        connection.execute(
-            sql.SQL(f"{verb} ROLE {{}} {limits(role)} PASSWORD {{}}").format(sql.Identifier(name), sql.Literal(verifier))
-        )
+        statement = sql.SQL(f"{verb} ROLE {{}} {limits(role)} PASSWORD {{}}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(verifier)))
     if database not in _existing(connection, "SELECT datname FROM pg_database"):
         owner = sql.Identifier(login(prefix, "owner"))
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))

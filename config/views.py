@@ -8,6 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from agents.queries import health as work_health
 from audit.queries import health
 from config.context import notices
 
@@ -15,10 +16,10 @@ from config.context import notices
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when this process can read the database, else 503 with Retry-After; the log's alarms with it."""
+    """200 when this process can read the database, else 503 with Retry-After; alarms, processes and backlog with it."""
     try:
-        log = health()
+        log, work = health(), work_health()
     except DatabaseError:
         return JsonResponse({"status": "no database"}, status=503, headers={"Retry-After": "5"})
-    told = {"status": "ok", "role": settings.DATABASE_ROLE, "notices": notices(), "log_alarms": log.alarms}
+    told = {"status": "ok", "role": settings.DATABASE_ROLE, "notices": notices(), "log_alarms": log.alarms, **work}
     return JsonResponse(told)
