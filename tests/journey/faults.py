@@ -38,7 +38,7 @@ class Fault(threading.Thread):
     pids: Callable[[], dict[str, int]]
     stop: threading.Event
     ledger: Path
-    patience: float = 25.0
+    hope: Callable[[], bool]  # whether an effect that must not be repeated may still come along
 
     def __post_init__(self) -> None:
         super().__init__(name=f"fault {self.kind}", daemon=True)
@@ -70,15 +70,12 @@ class Fault(threading.Thread):
 
     def _executors(self, record: Record, struck: Struck) -> None:
         """Kills the executor in the middle of an effect; of one that must not be repeated, if one comes along."""
-        began = time.monotonic()
         while not self.stop.is_set():
-            pid = self.pids().get("executors", 0)
+            pid, hope = self.pids().get("executors", 0), self.hope()
             deadline = time.monotonic() + 0.5
             while time.monotonic() < deadline:
                 mine = [work for work in record.begun() if pid and group_of(work.worker) == pid]
-                chosen = [work for work in mine if work.mode == "once"]
-                if not chosen and time.monotonic() - began > self.patience:
-                    chosen = mine
+                chosen = [work for work in mine if work.mode == "once" or not hope]
                 if chosen and self._kill_at(record, pid, chosen[0], struck):
                     return
                 time.sleep(LOOK)

@@ -30,8 +30,9 @@ from tests.journey.truth import Material
 REVIEWERS = ("ada", "grace", "noor")
 SETTLER = "grace"
 FAULTS = ("agents", "executors", "redis")
-PATIENCE = 210.0  # seconds until whatever still waits is a failure
+PATIENCE = 400.0  # seconds until whatever still waits is a failure
 MOST_TOLD = 30
+WAITING = ("proposed", "pending", "approved")
 ENDED = ("finished", "failed", "blocked", "cancelled")
 
 
@@ -54,6 +55,7 @@ class Journey:
         self.special = choose(material)
         self.stop = threading.Event()
         self.record: Record | None = None
+        self.looking = threading.Lock()  # one look at the record at a time
         self.complaints: list[str] = []
 
     def tell(self, text: str) -> None:
@@ -124,10 +126,12 @@ class Journey:
 
     def work(self) -> None:
         """Three reviewers at once until every run has ended, while each fault strikes once."""
-        self.board = Board(self.material, self.special, _keys(self.seen))
+        self.board = Board(self.material, self.special, _keys(self.seen, self.looking))
         self.people = [self._reviewer(name) for name in REVIEWERS]
         admin = self.desk.valkey_admin_url
-        self.faults = [Fault(kind, self.url, admin, self.desk.pids, self.stop, self.ledger) for kind in FAULTS]
+        self.faults = [
+            Fault(kind, self.url, admin, self.desk.pids, self.stop, self.ledger, self._hope) for kind in FAULTS
+        ]
         threads: list[Reviewer | Fault] = [*self.faults, *self.people]
         for thread in threads:
             thread.start()
@@ -141,6 +145,15 @@ class Journey:
         self.tell(
             f"{sum(p.decisions for p in self.people)} decisions by {len(self.people)} reviewers, {requests} requests"
         )
+
+    def _hope(self) -> bool:
+        """Whether a right call of a type that must not be repeated is still to come, or parked and undecided."""
+        with self.looking:
+            cases = self.seen.cases()
+        coming = [
+            case for case in cases if case.mode == "once" and case.state in WAITING and self.material.right(case.key)
+        ]
+        return bool(coming) or len(cases) < len(self.material.keys)
 
     def _reviewer(self, name: str) -> Reviewer:
         """Each reads the whole queue; the settler also looks after what expires soon and what is in doubt."""
@@ -175,11 +188,13 @@ class Journey:
             time.sleep(0.25)
 
     def _over(self) -> bool:
-        runs = self.seen.runs()
-        return sum(runs.get(state, 0) for state in ENDED) == sum(runs.values()) and not self.seen.unfinished()
+        with self.looking:
+            runs = self.seen.runs()
+            return sum(runs.get(state, 0) for state in ENDED) == sum(runs.values()) and not self.seen.unfinished()
 
     def _where(self) -> str:
-        return f"runs {self.seen.runs()}, actions {dict(Counter(case.state for case in self.seen.cases()))}"
+        with self.looking:
+            return f"runs {self.seen.runs()}, actions {dict(Counter(case.state for case in self.seen.cases()))}"
 
     # What came of it.
 
@@ -269,9 +284,8 @@ def _fine(page: Page, what: str) -> Page:
     return page
 
 
-def _keys(record: Record) -> Callable[[str], str | None]:
+def _keys(record: Record, lock: threading.Lock) -> Callable[[str], str | None]:
     """From an action to the name of its call, looked up again when an unknown one turns up. Safe for threads."""
-    lock = threading.Lock()
     known: dict[str, str] = {}
 
     def find(action: str) -> str | None:
