@@ -78,7 +78,7 @@ def _decided(world: World, made: dict[str, Any]) -> None:
         _, entry = w.vote(s, made["short"], world["ada"], to="approved")
         s.move(
             made["short"], entry, "state = 'approved', release_at = clock_timestamp(),"
-            " valid_until = clock_timestamp() + interval '0.1 s'",
+            " valid_until = clock_timestamp() + interval '1 s'",
         )  # fmt: skip
         s.run(w.CLOSE_ITEM, made["short"])
     made["by_gone"] = lives.pending(world)
@@ -106,14 +106,14 @@ def _working(world: World, made: dict[str, Any]) -> None:
     made["leased_mail"] = lives.leased(world, "mail.send")
     made["begun"] = lives.begun(world)
     made["begun_mail"] = lives.begun(world, "mail.send")
-    made["lapsed"] = lives.leased(world, seconds=0.1)
+    made["lapsed"] = lives.leased(world, seconds=1)
     made["succeeded"] = lives.ended(world)
     made["succeeded_mail"] = lives.ended(world, "mail.send")
     made["in_doubt"] = lives.ended(world, "mail.send", "unclear")
     made["unclear"] = lives.ended(world, "note.add", "unclear")  # approved again, may have happened
     made["unclear_probe"] = lives.lease_again(world, lives.ended(world, "order.place", "unclear"))
     made["reversing"] = _reversal(world, made["succeeded"])
-    time.sleep(0.15)
+    time.sleep(1.05)  # what was to lapse has lapsed
 
 
 def _reversal(world: World, original: UUID) -> UUID:

@@ -74,8 +74,8 @@ def test_undo_brings_an_approval_back_before_release(world: World) -> None:
 
 
 def test_a_begun_once_effect_that_got_lost_is_settled_by_a_person(world: World) -> None:
-    action = lives.begun(world, "mail.send", seconds=0.3)
-    time.sleep(0.35)
+    action = lives.begun(world, "mail.send", seconds=1.5)
+    time.sleep(1.55)
     with world.session("executor") as s:  # the reaper holds no fence
         s.run(w.END, "lost", action, 1)
         w.leave(s, action, 1, "in_doubt")
@@ -180,11 +180,11 @@ def test_the_router_expires_what_nobody_decided_in_time(world: World) -> None:
     with world.session("router") as s:
         deadline = (
             "state = 'pending', outcome = 'review', policy_version = 1, routed_at = now(),"
-            " decide_by = clock_timestamp() + interval '0.2 s'"
+            " decide_by = clock_timestamp() + interval '1 s'"
         )
         s.move(action, w.routed_event(s, action, "pending"), deadline)
         item = w.visit(s, action)
-    time.sleep(0.25)
+    time.sleep(1.05)
     with world.session("router") as s:
         s.move(action, s.step(EventName.ACTION_EXPIRED, events.ActionExpired(), action, "expired"), "state = 'expired'")
         s.run("UPDATE reviews_item SET closed_at = now() WHERE id = %s", item)

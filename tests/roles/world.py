@@ -371,6 +371,8 @@ def finish(
     hold(s, fence)
     s.run(END, end, action, fence)
     state = to or s.one("SELECT reviews_exit(%s) AS state", action)["state"]
+    if state is None:
+        raise LookupError("there is no attempt to finish")
     leave(s, action, fence, state, delay=delay)
     return state
 
