@@ -119,8 +119,10 @@ class Walk(RuleBasedStateMachine):
     @rule(person=PEOPLE)
     def undo(self, person: str) -> None:
         query = (
-            "SELECT id FROM reviews_decision d WHERE action_id = %s AND reviewer_id = %s AND verdict IN ('approve', 'reject')"
-            " AND NOT EXISTS (SELECT FROM reviews_retraction r WHERE r.decision_id = d.id) ORDER BY created_at DESC LIMIT 1"
+            "SELECT id FROM reviews_decision d WHERE action_id = %s AND reviewer_id = %s"
+            " AND verdict IN ('approve', 'reject')"
+            " AND NOT EXISTS (SELECT FROM reviews_retraction r WHERE r.decision_id = d.id)"
+            " ORDER BY created_at DESC LIMIT 1"
         )
         with self.world.session("auditor") as s:
             found = s.run(query, self.action, self.world[person])
