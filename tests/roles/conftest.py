@@ -86,8 +86,9 @@ def kinds(s: Session) -> None:
             "version": 1, "source": "code", "label": name, "template": name, "schema": "{}", "risk": risk,
             "reversibility": reversibility, "risk_floor": risk, "reversibility_floor": reversibility,
             "effect_mode": mode, "queue_id": "support", "effect_queue": "default", "amount_path": "",
-            "currency_path": "", "currency": "", "machine_paths": "[]", "question": False,
-            "release": False, "plan": False, "has_undo": False, "has_probe": False, "has_handler": True, "reversal_needed": 1, "presets": "{}", "active": True,
+            "currency_path": "", "currency": "", "machine_paths": "[]", "question": False, "release": False,
+            "plan": False, "has_undo": False, "has_probe": False, "has_handler": True, "reversal_needed": 1,
+            "presets": "{}", "active": True,
         } | more  # fmt: skip
         w.insert(s, "reviews_actiontype", name=name, **columns)
 
