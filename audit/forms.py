@@ -8,10 +8,21 @@ from audit.events import EventName
 from audit.queries import Filters
 
 NAMES = [("", "Any event"), *((str(name), str(name)) for name in EventName)]
+MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 VERDICTS = [("", "Any verdict"), ("approve", "approve"), ("reject", "reject"), ("escalate", "escalate"), ("ask", "ask")]
 
 
-class SearchForm(forms.Form):
+class _Dressed(forms.Form):
+    """Fields that look like those of the desk."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.visible_fields():
+            if not isinstance(field.field, forms.BooleanField):
+                field.field.widget.attrs.setdefault("class", "input")
+
+
+class SearchForm(_Dressed):
     """Filters in the URL; everything optional. Times are UTC."""
 
     case = forms.CharField(required=False, max_length=231, label="Case")
@@ -21,8 +32,8 @@ class SearchForm(forms.Form):
     type = forms.CharField(required=False, max_length=63, label="Action type")
     agent = forms.CharField(required=False, max_length=200, label="Agent")
     batch = forms.UUIDField(required=False, label="Batch")
-    since = forms.DateTimeField(required=False, label="From (UTC)")
-    until = forms.DateTimeField(required=False, label="To (UTC)")
+    since = forms.DateTimeField(required=False, label="From (UTC)", widget=MOMENT)
+    until = forms.DateTimeField(required=False, label="To (UTC)", widget=MOMENT)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
@@ -37,7 +48,7 @@ class SearchForm(forms.Form):
         return Filters(**{k: v for k, v in self.cleaned_data.items() if k != "before" and v not in ("", None)})
 
 
-class ExportForm(forms.Form):
+class ExportForm(_Dressed):
     """What to export, and why."""
 
     case = forms.CharField(required=False, max_length=231, label="Case", help_text="Empty: the whole log.")

@@ -41,6 +41,15 @@ TITLES = {
     "run.started": "Run started",
     "run.finished": "Run finished",
     "run.blocked": "Run blocked",
+    "auth.signed_in": "Signed in",
+    "auth.refused": "Sign-in refused",
+    "auth.stepped_up": "Signed in once more",
+    "audit.searched": "Record searched",
+    "audit.exported": "Record exported",
+    "audit.verified": "Record verified",
+    "content.opened": "Texts opened",
+    "privacy.erased": "Texts erased",
+    "decision.recorded": "Decided",
 }
 VERDICTS = {"approve": "Approved", "reject": "Rejected", "escalate": "Escalated", "ask": "Asked a question"}
 TONES = {"approve": "good", "reject": "bad", "escalate": "warn", "ask": "note"}

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit import events, jobs, queries, services
 from audit.forms import ExportForm, SearchForm
+from audit.registry import names_of
 from audit.timeline import title
 
 PAGE = 50
@@ -84,9 +85,13 @@ def event_list(request: HttpRequest) -> HttpResponse:
         return render(request, "audit/events.html", {"form": form, "rows": [], **_may(request)}, status=503)
     if before is None:
         _say_searched(request, form, min(len(rows), PAGE))
+    names = names_of({row.actor_ref for row in rows})
     context = {
         "form": form,
-        "rows": [{"event": row, "title": title(row.name)} for row in rows[:PAGE]],
+        "rows": [
+            {"event": row, "title": title(row.name), "who": names.get(row.actor_ref, row.actor_ref)}
+            for row in rows[:PAGE]
+        ],
         "next": _next_page(request, rows),
         **_may(request),
     }

@@ -255,3 +255,15 @@ def test_changes_want_a_post_with_its_token(lin: Browser) -> None:
     assert lin.post("/audit/verify/", {}, token=False).status == 403
     assert lin.post("/audit/export/", {"reason": "x"}, token=False).status == 403
     assert sql("SELECT count(*) FROM audit.job") == [(0,)]
+
+
+def test_the_admin_shows_the_record_and_changes_nothing(house: build.House) -> None:
+    root = Browser(house.root)
+    event = sql("SELECT n FROM audit.event LIMIT 1")[0][0]
+    size = sql("SELECT max(size) FROM audit.checkpoint")[0][0]
+    for page in ("event/", f"event/{event}/change/", "checkpoint/", f"checkpoint/{size}/change/", "job/"):
+        assert root.get(f"/admin/audit/{page}").status == 200
+    assert root.get("/admin/audit/event/add/").status == 403
+    assert root.post(f"/admin/audit/event/{event}/delete/", {"post": "yes"}).status == 403
+    assert root.post(f"/admin/audit/event/{event}/change/", {"name": "x"}).status == 403
+    assert root.get("/admin/audit/content/").status == 404
