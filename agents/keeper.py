@@ -93,6 +93,7 @@ class Keeper:
         self._queues: list[str] = []
         self._alarms: set[str] = set()
         self._worked = False
+        self._began = time.monotonic()
         self.duties: Sequence[Verb] = (
             Verb("route", self._route),
             Verb("expire", lambda: desk.expire_due(limit=LIMIT)),
@@ -185,7 +186,12 @@ class Keeper:
         return [(queue, max(0.0, seconds - (time.monotonic() - looked))) for queue, seconds in due]
 
     def _watch(self) -> None:
-        """Says once when something begins to be wrong, and once when it is right again."""
+        """Says once when something begins to be wrong, and once when it is right again.
+
+        Not in the first moments: whoever was started with this keeper may still be on its way.
+        """
+        if time.monotonic() < self._began + queries.SILENT:
+            return
         found = set(queries.alarms())
         for text in sorted(found - self._alarms):
             log.error("alarm: %s", text)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_MEASUREMENTS = {"__init__", "__main__", "report", "place", "bulk"}
+NOT_MEASUREMENTS = {"__init__", "__main__", "report", "place", "bulk", "echo"}
 
 
 def main(arguments: list[str]) -> int:

@@ -55,6 +55,7 @@ class Stage:
         self.valkey = Valkey(base, free_port(), passwords)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.extra: dict[str, str] = {}
+        self.profile = "test"
 
     @property
     def plan(self) -> Path:
@@ -91,7 +92,7 @@ class Stage:
             "ASSENTRY_SECRETS": str(self.base / "secrets"),
             "ASSENTRY_SHARED_SECRETS": "true",
             "ASSENTRY_STATE": str(self.base / "state"),
-            "ASSENTRY_PROFILE": "test",
+            "ASSENTRY_PROFILE": self.profile,
             "ASSENTRY_AGENT_MODULES": "tests.play_cast",
             "ASSENTRY_TEST_STAGE": str(self.base),
             **self.extra,
@@ -125,6 +126,22 @@ class Stage:
         with connection.cursor() as cursor:
             cursor.execute("SELECT name FROM reviews_heartbeat")
             return {row[0] for row in cursor.fetchall()}
+
+    def batch(self, given: str) -> subprocess.Popen[bytes]:
+        """A process of the web login that decides a batch; see tests/faults/batch.py."""
+        process = subprocess.Popen(
+            (PYTHON, "-m", "tests.faults.batch"),
+            cwd=ROOT,
+            env=self.environment("web")
+            | {"DJANGO_SETTINGS_MODULE": "config.settings", "ASSENTRY_SECRET_KEY": "x" * 60},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdin is not None
+        process.stdin.write(given.encode())
+        process.stdin.close()
+        return process
 
     def stop(self, name: str, patience: float = 10) -> int | None:
         """SIGTERM, then SIGKILL to its whole session; the exit code if it ended by itself."""

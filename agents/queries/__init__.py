@@ -1,7 +1,7 @@
 """Reads of this app."""
 
 from agents.queries.ends import ends_of_actions
-from agents.queries.health import alarms, backlog, health, processes
+from agents.queries.health import SILENT, alarms, backlog, health, processes
 from agents.queries.work import (
     HandledType,
     due_soon,
@@ -14,6 +14,7 @@ from agents.queries.work import (
 )
 
 __all__ = [
+    "SILENT",
     "HandledType",
     "alarms",
     "backlog",

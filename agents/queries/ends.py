@@ -27,7 +27,7 @@ WHERE a.id = ANY (%s)
 
 
 def ends_of_actions(ids: Sequence[UUID]) -> dict[str, list[Any]]:
-    """For each id: [state, edited, body, code, rationale, result, note] of an action, [state, result, error] of a run."""
+    """For an action [state, edited, body, code, rationale, result, note]; for a run [state, result, error]."""
     with connection.cursor() as cursor:
         cursor.execute(_ENDS, [list(ids)])
         found: dict[str, list[Any]] = {row[0]: list(row[1:]) for row in cursor.fetchall()}
