@@ -91,13 +91,17 @@ def refused(request: HttpRequest, refusal: DeskError, **more: Any) -> HttpRespon
     if refusal.status == 403 and not is_partial(request):
         raise PermissionDenied(str(refusal))
     context = {"refusal": refusal, "kept": _kept(request), "back": _back(request), **more}
-    template = "reviews/partials/refusal.html" if is_partial(request) else "409.html"
-    response = render(request, template, context, status=refusal.status)
+    response = render(request, _refusal_template(request), context, status=refusal.status)
     if "wait" in refusal.detail:
         response["Retry-After"] = str(max(1, round(float(str(refusal.detail["wait"])))))
-    if is_partial(request):
-        response["HX-Reswap"], response["HX-Retarget"] = "afterbegin", "#toasts"
     return response
+
+
+def _refusal_template(request: HttpRequest) -> str:
+    """A page; beside the list a toast; in a form, which keeps what was typed, only the alert."""
+    if not is_partial(request):
+        return "409.html"
+    return f"reviews/partials/{'refusal' if htmx_of(request).target == 'toasts' else 'alert'}.html"
 
 
 def _kept(request: HttpRequest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from reviews.queries.detail import Detail, by_action
 from reviews.reasons import presets, rationale_required
 from reviews.services import answer as answer_question
 from reviews.services import (
+    By,
     ask,
     assign,
     claim,
@@ -248,10 +250,17 @@ def claim_view(request: HttpRequest, ref: str) -> HttpResponse:
     if request.POST.get("release"):
         release_claim(item=item_of(found), by=by)
         return done(request, found, f"{found.ref} is free again.", reload=True)
-    claim(item=item_of(found), by=by)
     if request.POST.get("quiet"):
-        return HttpResponse(status=204)
+        return _quietly_claimed(found, by)
+    claim(item=item_of(found), by=by)
     return done(request, found, f"{found.ref} is claimed by you for five minutes.", reload=True)
+
+
+def _quietly_claimed(found: Detail, by: By) -> HttpResponse:
+    """The claim that reading makes by itself: if somebody else has it, or it is decided, so be it."""
+    with contextlib.suppress(DeskError):
+        claim(item=item_of(found), by=by)
+    return HttpResponse(status=204)
 
 
 @require_POST

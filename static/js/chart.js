@@ -34,7 +34,7 @@
     const url = new URL(bars[low].href.baseVal ?? bars[low].href, location.href);
     const query = url.searchParams.get("q").replace(/conf:\S+/, `conf:${bars[low].dataset.low}..${bars[high].dataset.high}`);
     url.searchParams.set("q", query);
-    location.assign(url);
+    location.assign(url.pathname + url.search.replaceAll("%3A", ":").replaceAll("%2C", ","));
   });
   document.addEventListener("pointerup", (event) => {
     const to = under(event);

@@ -267,7 +267,8 @@
     const form = event.target.closest("form");
     if (!form || !form.closest("dialog, .verb-form, #detail")) return;
     event.preventDefault();
-    if (!event.repeat) form.requestSubmit($("[data-default]", form) || undefined);
+    // The click tells htmx which button it was.
+    if (!event.repeat) ($("[data-default]", form) || $("button[type=submit]", form))?.click();
   }
 
   function dialogKey(event) {
@@ -353,9 +354,8 @@
 
   // Answers
 
-  body.addEventListener("htmx:beforeRequest", (event) => {
-    const form = event.detail.elt.closest?.("form");
-    if (form && page === "detail") for (const field of $$("input[name=next]", form)) field.value = neighbour(1) || "";
+  body.addEventListener("htmx:configRequest", (event) => {
+    if (page === "detail" && event.detail.verb === "post") event.detail.parameters.next = neighbour(1) || "";
   });
 
   body.addEventListener("htmx:afterSwap", (event) => {
@@ -454,6 +454,7 @@
   });
   function retry(button) {
     button.closest(".toast").remove();
+    if (failed?.elt?.matches?.("tr.item")) return approveRow(failed.elt);
     const form = failed?.elt?.closest?.("form");
     if (form) return form.requestSubmit();
     const { verb: method, path, parameters } = failed?.requestConfig ?? {};

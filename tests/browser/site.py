@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection, connections
 
 from config.env import ROOT
@@ -42,7 +43,7 @@ class Site:
             "PUBLIC_URL": self.url,
             "ASSENTRY_ROLE": "web",
             "ASSENTRY_SECRETS": str(cluster.base() / "secrets"),
-            "ASSENTRY_SECRET_KEY": "only-for-browser-tests-" + "x" * 50,
+            "ASSENTRY_SECRET_KEY": settings.SECRET_KEY,
             "ASSENTRY_SHARED_SECRETS": "true",
             "ASSENTRY_STATE": str(self.base / "state"),
             "ASSENTRY_PROFILE": self.profile,

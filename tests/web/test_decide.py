@@ -77,7 +77,7 @@ def test_loser_beside_the_list_gets_the_same_as_a_fragment(house: build.House, a
     item = build.pending(house)
     form = ada.form(item, verdict="approve", rationale="my words")
     grace.send(item, "decide", verdict="reject", reason_code="not_needed")
-    page = ada.post(f"/a/ACT-{item.ref}/decide/", form, **HX)
+    page = ada.post(f"/a/ACT-{item.ref}/decide/", form, **HX, **{"HX-Target": "toasts"})
     assert page.status == 409
     assert "<html" not in page.text
     assert 'role="alert"' in page.text
