@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection, connections
 
-from config.embedded import Postgres, free_port
+from config.embedded import Postgres
+from config.machine import free_port
 from tests import cluster
 
 
