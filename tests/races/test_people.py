@@ -171,7 +171,8 @@ def until(item: Item) -> None:
     time.sleep(max(0.0, (deadline - timezone.now()).total_seconds()) + 0.05)
 
 
-def test_an_undo_and_a_second_undo_put_it_back_once() -> None:
+def test_an_undo_and_a_second_undo_put_it_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    build.timings(monkeypatch, undo_low=60.0)
     house = build.house()
     item = build.pending(house)
     vote = build.decide(house, item)

@@ -164,7 +164,8 @@ def test_a_batch_without_a_look_or_a_reason_is_refused_as_a_whole(monkeypatch: p
         batch(house, select(items), opened_at=timezone.now() - timedelta(seconds=2))
 
 
-def test_one_undo_takes_the_whole_batch_back() -> None:
+def test_one_undo_takes_the_whole_batch_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    build.timings(monkeypatch, undo_low=60.0)
     house = build.house()
     items = several(house, 3)
     result = batch(house, select(items))

@@ -103,14 +103,15 @@ def test_the_result_is_kept_and_not_larger_than_it_may_be() -> None:
     assert bytes(Attempt.objects.get(action=held.action).result or b"") == b'{"id":1}'
 
 
-def test_a_retry_waits_for_its_delay_and_keeps_its_key() -> None:
+def test_a_retry_waits_for_its_delay_and_keeps_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    build.timings(monkeypatch, retry_delays=(1.0,) * 5)
     house = build.house()
     held = build.begun(house)
     finish(held, E.UNCLEAR)
     row = build.state_of(held.action, S.APPROVED)
     ended = Attempt.objects.get(action=row).ended_at
     assert row.release_at is not None and ended is not None
-    assert timedelta(seconds=0.09) < row.release_at - ended < timedelta(seconds=0.13)
+    assert timedelta(seconds=0.7) < row.release_at - ended < timedelta(seconds=1.21)
     second = again(row.id)
     assert (second.key, second.fence, second.unclear) == (held.key, 2, True)
     assert row.failures == 1

@@ -82,7 +82,7 @@ def test_what_is_late_is_pushed_up_and_said_to_be() -> None:
     row = Item.objects.get(id=item.id)
     assert row.breached and row.prio < early.prio
     assert build.events_of(item.action_id)[-1] == "action.escalated"
-    build.decide(house, item)
+    build.state_of(item.action_id, Status.PENDING)
 
 
 def test_whoever_proposed_takes_it_back() -> None:
@@ -149,10 +149,10 @@ def test_a_withdrawal_says_why_and_knows_what_it_is_about() -> None:
 @pytest.mark.parametrize("verb", [services.expire_due, services.flip_breached, services.wake_deferred])
 def test_time_does_nothing_to_what_is_decided(verb: Callable[[], int]) -> None:
     house = build.house()
-    soon("mail.send", decide_within=1)
+    soon("mail.send", decide_within=2)
     item = build.pending(house)
     build.decide(house, item, REJECT)
-    wait(1)
+    wait(2)
     with as_role("router"):
         assert verb() == 0
     build.state_of(item.action_id, Status.REJECTED)

@@ -49,7 +49,8 @@ def test_the_lease_holds_the_approved_bytes() -> None:
     assert (attempt.fence, attempt.key, attempt.effect_at) == (1, held.key, None)
 
 
-def test_nothing_is_leased_before_its_release() -> None:
+def test_nothing_is_leased_before_its_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    build.timings(monkeypatch, undo_low=1.0)
     house = build.house()
     row = build.approved(house)
     assert lease() is None

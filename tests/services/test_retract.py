@@ -15,11 +15,21 @@ from tests.logins import as_role
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window that no slow machine can miss."""
+    build.timings(monkeypatch, undo_low=60.0, undo_high=60.0)
+
+
+in_time = pytest.mark.usefixtures("unhurried")
+
+
 def take_back(house: build.House, vote: Decision, name: str = "ada") -> None:
     with as_role("web"):
         services.retract(decision=vote.id, by=house.by(name))
 
 
+@in_time
 @pytest.mark.parametrize("decision", [APPROVE, REJECT])
 def test_a_verdict_taken_back_in_time_puts_the_item_back(decision: object) -> None:
     house = build.house()
@@ -34,6 +44,7 @@ def test_a_verdict_taken_back_in_time_puts_the_item_back(decision: object) -> No
     assert build.events_of(item.action_id)[-1] == "decision.retracted"
 
 
+@in_time
 def test_the_vote_stays_in_the_record_and_counts_no_more() -> None:
     house = build.house()
     item = build.pending(house)
@@ -46,6 +57,7 @@ def test_the_vote_stays_in_the_record_and_counts_no_more() -> None:
     ]
 
 
+@in_time
 def test_either_of_two_voters_may_take_the_closing_approval_apart() -> None:
     house = build.house()
     item = build.pending(house, "files.delete")
@@ -57,6 +69,7 @@ def test_either_of_two_voters_may_take_the_closing_approval_apart() -> None:
     build.state_of(item.action_id, Status.APPROVED)
 
 
+@in_time
 def test_a_vote_that_closed_nothing_can_be_taken_back_too() -> None:
     house = build.house()
     item = build.pending(house, "files.delete")
@@ -91,6 +104,7 @@ def test_after_a_lease_it_is_too_late() -> None:
         take_back(house, vote)
 
 
+@in_time
 def test_nothing_is_taken_back_twice() -> None:
     house = build.house()
     item = build.pending(house)

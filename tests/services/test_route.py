@@ -96,7 +96,8 @@ def test_a_missing_or_low_confidence_passes_no_threshold(confidence: float | Non
     assert build.pending(house, "note.add", confidence=confidence).action.outcome == "review"
 
 
-def test_monitored_work_can_be_taken_back_for_a_while() -> None:
+def test_monitored_work_can_be_taken_back_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    build.timings(monkeypatch, undo_low=60.0)
     house = build.house()
     hand_set(house, "mail.send")
     action = build.proposed(house, "mail.send", confidence=0.9)
