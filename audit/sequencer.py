@@ -243,7 +243,10 @@ def _said(name: events.EventName, case: str, data: events.EventData | None) -> b
 
 def _copy(cursor: CursorWrapper, size: int, batch: list[tuple[int, bytes]]) -> None:
     raw = cursor.cursor  # psycopg's own: Django knows no COPY
-    with raw.copy("COPY audit.leaf (leaf_index, n, leaf_hash) FROM STDIN (FORMAT BINARY)") as copy:
+    with (
+        connection.wrap_database_errors,
+        raw.copy("COPY audit.leaf (leaf_index, n, leaf_hash) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
         copy.set_types(["int8", "int8", "bytea"])
         for place, (n, leaf_hash) in enumerate(batch, start=size):
             copy.write_row((place, n, leaf_hash))

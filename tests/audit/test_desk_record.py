@@ -56,6 +56,7 @@ def test_an_export_of_the_desk_is_valid_and_complete(busy: World) -> None:
     texts = [json.loads(line) for line in (place / "content.jsonl").read_text().splitlines()]
     assert {text["state"] for text in texts} == {"open"}
     assert len([text for text in texts if text["field"] == "payload"]) == kinds.count("revision")
+    assert {"evidence_1", "message_1", "identity", "rationale"} <= {text["field"] for text in texts}
 
 
 def test_the_desk_and_the_record_agree(busy: World) -> None:

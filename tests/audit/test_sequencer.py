@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connections
+from pytest_django.plugin import DjangoDbBlocker
 
 from audit import events as ev
 from audit import queries, tiles
@@ -27,6 +29,7 @@ from audit.tree import Frontier, root_of
 from config.env import ROOT
 from tests import cluster
 from tests.audit.world import World, judge, sql
+from tests.faults.postgres import own_postgres
 from tests.logins import as_role, connected
 
 
@@ -345,6 +348,35 @@ def test_a_killed_sequencer_loses_and_doubles_nothing(writers: Writers, alone: N
 @pytest.mark.django_db(transaction=True)
 def test_forty_killed_sequencers_lose_and_double_nothing(writers: Writers, alone: None, tmp_path: Path) -> None:
     chaos(writers, tmp_path, tmp_path, kills=40)
+
+
+@pytest.mark.slow
+def test_a_database_that_crashes_loses_no_event_that_was_committed(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, alone: None, tmp_path: Path
+) -> None:
+    signer, chance, struck = key(tmp_path), random.Random(9), 0
+    with django_db_blocker.unblock(), own_postgres() as doomed:
+        cluster.fresh_database(cluster.database_name())
+        process, written = Process(tmp_path, cluster.database_name()), []
+        try:
+            leader_is_up(process)
+            while struck < 6:
+                with as_role("web"):
+                    writers = Writers()
+                    writers.write(chance.randrange(20, 120))
+                written += writers.written
+                before = queries.health()
+                doomed.crash()
+                connections.close_all()
+                struck += 1
+                assert queries.health().size >= before.size
+            settled()
+            assert process.popen.poll() is None, process.words()
+        finally:
+            process.kill()
+        writers.written = written
+        assert doomed.ended == struck == 6
+        check_log(writers, signer, tmp_path, tmp_path)
 
 
 @pytest.mark.django_db(transaction=True)

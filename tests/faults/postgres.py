@@ -40,6 +40,7 @@ def own_postgres() -> Iterator[Doomed]:
     cluster.ensure_started()
     with cluster.scratch() as base, pytest.MonkeyPatch.context() as patch:
         shared = cluster.server()
+        cluster._copy_secrets(base)  # the copied cluster has the passwords of all of this user's
         server = Postgres(base, free_port(), fsync=True, settings={"max_connections": "100"})
         cluster._from_cache(server)
         server.prepare()
