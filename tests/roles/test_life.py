@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from uuid import UUID
 
 import pytest
 
 from audit import events
 from audit.events import EventName
-from tests.roles import lives
+from reviews.ids import new_id
+from tests.roles import lives, targets
 from tests.roles import world as w
 from tests.roles.world import World
 
@@ -208,3 +210,73 @@ def test_an_escalation_moves_a_visit_to_another_queue(world: World) -> None:
     with world.session("web") as s:
         w.approve(s, action, world["mallory"])
     assert lives.state(world, action) == "approved"
+
+
+def test_what_is_over_is_erased_with_its_salt_and_its_event(world: World) -> None:
+    action = lives.ended(world)
+    with world.session("web") as s:
+        revision = s.one("SELECT id, event_id, digest FROM reviews_revision WHERE action_id = %s", action)
+        w.insert(s, "reviews_searchtext", action_id=action, revision=1, title="Call Kim", text="kim")
+        named = events.Erasable(event=str(revision["event_id"]), field="payload")
+        data = events.PrivacyErased(entries=[named], basis="gdpr_17", authoriser="psn_lin")
+        s.tell(EventName.PRIVACY_ERASED, data, f"erasure:{action}", seq=0, head=bytes(32))
+        assert s.one("SELECT reviews_erase(%s, 'payload') AS done", revision["event_id"])["done"]
+    with world.session("auditor") as s:
+        assert s.run("SELECT * FROM reviews_revisionbody WHERE revision_id = %s", revision["id"]) == []
+        assert s.run("SELECT * FROM reviews_searchtext WHERE action_id = %s", action) == []
+        assert (
+            s.one("SELECT digest FROM reviews_revision WHERE id = %s", revision["id"])["digest"] == revision["digest"]
+        )
+
+
+def test_an_agent_answers_a_question_with_other_bytes_and_it_stays_open_until_routed(world: World) -> None:
+    run = targets.start_run(world, world["robot"])
+    with world.session("agent") as s:
+        s.run("SELECT agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", run)
+        action = targets.propose_in_run(s, run)
+    with world.session("router") as s:
+        item = w.route(s, action)
+    with world.session("web") as s:
+        question = w.ask(s, action, world["ada"])
+    with world.session("agent") as s:
+        asked = s.run("SELECT * FROM reviews_outcomes(%s)", run)
+        answer(s, action, question)
+    assert [(row["question"], row["question_text"]) for row in asked] == [(question, "Which account?")]
+    assert lives.row(world, action)["revision"] == 2
+    with world.session("auditor") as s:
+        assert s.one("SELECT question_open FROM reviews_item WHERE id = %s", item) == {"question_open": True}
+
+
+def answer(s: w.Session, action: UUID, question: UUID) -> None:
+    """Message, new revision and the step of the case, as an agent's login can."""
+    row = s.one("SELECT * FROM reviews_lock_own(%s)", action)
+    salt, body = w.body_of(account=7)
+    made, text = w.digest(salt, body), w.body_of(text="7")
+    entry = s.event(
+        EventName.QUESTION_ANSWERED, events.QuestionAnswered(revision=2, digest=made), action, seq=row["case_seq"],
+        head=bytes(row["case_head"]), commit={"payload": made},
+    )  # fmt: skip
+    message = new_id()
+    w.insert(
+        s, "reviews_message", id=message, action_id=action, number=row["last_message"] + 1, kind="answer",
+        in_reply_to_id=question, digest=w.digest(*text), event_id=entry.id,
+    )  # fmt: skip
+    w.insert(s, "reviews_messagebody", message_id=message, salt=text[0], scheme=0, body=text[1])
+    w.add_revision(s, action, 2, entry, salt, body)
+    s.run("SELECT reviews_agent_answer(%s, %s, 2, %s, %s, %s)", action, question, made, entry.seq, entry.hash)
+
+
+def test_a_run_hears_nothing_before_release_and_the_reason_after_it(world: World) -> None:
+    run = targets.start_run(world, world["robot"])
+    with world.session("agent") as s:
+        s.run("SELECT agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", run)
+        held, told = targets.propose_in_run(s, run), targets.propose_in_run(s, run)
+    for action, window in ((held, 600), (told, 0)):
+        with world.session("router") as s:
+            w.route(s, action)
+        with world.session("web") as s:
+            w.reject(s, action, world["ada"], window=window)
+    with world.session("agent") as s:
+        heard = s.run("SELECT action, state, verdict, body FROM reviews_outcomes(%s)", run)
+    assert [(row["action"], row["state"], row["verdict"]) for row in heard] == [(told, "rejected", "reject")]
+    assert heard[0]["body"]
