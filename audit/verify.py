@@ -192,7 +192,7 @@ class Policy:
             depth < 9 and sum(self.met(signers, member, depth + 1) for member in members) >= needed)
 
 def whole(text: str) -> int:
-    if len(text) > 17 or not -(2**53) < int(text) < 2**53:
+    if len(text) > 15 and (len(text) > 17 or not -(2**53) < int(text) < 2**53):
         raise Bad("an integer beyond 53 bits")
     return int(text)
 # A float or NaN is no integer, so `int` refuses it.
