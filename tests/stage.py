@@ -56,6 +56,7 @@ class Stage:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.extra: dict[str, str] = {}
         self.profile = "test"
+        self.struck: dict[str, int] = {}  # faults that earlier tests of this stage have seen
 
     @property
     def plan(self) -> Path:

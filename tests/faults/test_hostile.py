@@ -9,7 +9,7 @@ import pytest
 from tests.faults.bells import hostile, push, taken
 from tests.faults.show import Show
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = [pytest.mark.timeout(200), pytest.mark.xdist_group("stage")]
 IN_MAKE_TEST = ("pickle", "an object as body", "nothing")
 NAMES = (
     "pickle", "unknown task", "built-in task", "a dict as argument", "an object as body", "a body that is no JSON",
@@ -45,10 +45,6 @@ def clean(show: Show) -> Iterator[None]:
     with show.stage.admin() as admin:
         admin.flushall()
     show.stage.revive()
-
-
-def test_three_hostile_messages_cause_no_effect_and_the_rest_is_carried_out(show: Show) -> None:
-    attack(show, IN_MAKE_TEST)
 
 
 @pytest.mark.slow

@@ -18,13 +18,14 @@ from reviews.models import Action, Attempt, Decision, Item
 from tests import build
 from tests.faults.bells import flushing, ring_many
 from tests.faults.show import Show
+from tests.faults.test_hostile import IN_MAKE_TEST, attack
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = [pytest.mark.timeout(150), pytest.mark.xdist_group("stage")]
 N = 24
 
 
 def test_f1_a_worker_killed_before_the_effect_leaves_begun_once_effects_in_doubt_and_does_the_rest(show: Show) -> None:
-    show.stage.faults(before=0.2)
+    show.stage.faults(before=0.3)
     made = show.perform(N)
     struck = struck_after(show, "before")
     states = show.states(made)
@@ -35,7 +36,7 @@ def test_f1_a_worker_killed_before_the_effect_leaves_begun_once_effects_in_doubt
 
 
 def test_f2_a_worker_killed_after_the_effect_repeats_only_with_the_same_key(show: Show) -> None:
-    show.stage.faults(after=0.2)
+    show.stage.faults(after=0.3)
     made = show.perform(N)
     struck_after(show, "after")
     assert set(show.states(made)) <= {"succeeded", "in_doubt"}
@@ -108,7 +109,7 @@ def test_f12_another_keeper_takes_over_when_the_leader_is_killed(show: Show) -> 
 
 
 def test_f8_a_page_process_killed_in_a_batch_leaves_each_item_decided_or_not_and_may_send_it_again(show: Show) -> None:
-    made = show.propose(N)
+    made = show.propose(N, ["play.safe"])
     waiting = Item.objects.filter(action__in=made, action__state="pending").select_related("action")
     show.stage.until(lambda: waiting.count() == N, 20, "the keeper to route")
     wanted = [[str(item.id), item.version, bytes(item.action.digest).hex()] for item in waiting]
@@ -142,13 +143,20 @@ def test_f14_what_is_surely_not_done_fails_after_six_attempts_and_the_neighbours
     show.judge()
 
 
-def struck_after(show: Show, fault: str, before: int = 0, *, seconds: float = 60) -> int:
-    """How often the fault had struck when all was at rest."""
-    show.rest(seconds)
+def test_f17_three_hostile_messages_cause_no_effect_and_the_rest_is_carried_out(show: Show) -> None:
+    attack(show, IN_MAKE_TEST)
+    with show.stage.admin() as admin:
+        admin.flushall()
+
+
+def struck_after(show: Show, fault: str) -> int:
+    """Lets the fault strike three times, then waits until all is at rest; how often it struck."""
+    before = show.stage.struck.get(fault, 0)
+    show.stage.until(lambda: show.stage.fired(fault) >= before + 3, 30, f"the fault {fault} to strike")
     show.stage.faults()
-    struck = show.stage.fired(fault) - before
-    assert struck > 0, "the fault did not strike"
-    return struck
+    show.rest()
+    show.stage.struck[fault] = show.stage.fired(fault)
+    return show.stage.struck[fault] - before
 
 
 def done(actions: Sequence[UUID]) -> bool:
