@@ -21,13 +21,12 @@ from reviews.services.answering import answer_by_run
 from reviews.services.base import (
     By,
     Case,
-    actor,
     after_commit,
     change_item,
     demand_pending,
     demand_seen,
     last_numbers,
-    lock,
+    lock_within,
     locked_item,
 )
 from reviews.services.deciding import Vote, insert_vote, vote_event
@@ -150,7 +149,7 @@ def answer(
 
 def _answer_by_person(action: UUID, question: UUID, text: str, payload: Mapping[str, Any] | None, by: By) -> None:
     with desk_errors(), transaction.atomic():
-        case = lock(action, by=actor(by, "owner"), request=by.request)
+        case = lock_within(action, by, "owner")
         row = _open_question(case, question, by)
         words = message_text(worded(case.action.type, "answer", "", text, required=True))
         old = read_revision(case.action, case.action.type)

@@ -159,6 +159,17 @@ def find_item(item: UUID, by: By) -> DeskItem:
     return row
 
 
+def lock_within(action: UUID, by: By, role: str) -> Case:
+    """Lock an action that this person may know of: in reach, or their own. NotFound otherwise."""
+    case = lock(action, by=actor(by, role), request=by.request)
+    row, user = case.action, by.user
+    queues = {row.type.queue_id, *DeskItem.objects.filter(action=row).values_list("queue_id", flat=True)}
+    own = user.pk in (row.requested_by_id, row.owner_id) or user.is_superuser
+    if not own and not reached(user).filter(queue__in=queues).exists():
+        raise NotFound("there is no such action, or it is out of your reach")
+    return case
+
+
 def locked_item(item: UUID, by: By) -> tuple[Case, DeskItem]:
     """Find an item within reach, lock its action, and read the item again under the lock."""
     action = find_item(item, by).action_id

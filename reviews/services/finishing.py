@@ -13,11 +13,10 @@ from django.db import connection, transaction
 from audit import events
 from audit.events import EventData, EventName
 from audit.services import Actor, Chain, Entry, prepare, record
-from reviews.errors import InvalidDecision, LostLease, NotPermitted, WrongState, desk_errors
-from reviews.models import Reach
+from reviews.errors import InvalidDecision, LostLease, WrongState, desk_errors
 from reviews.reasons import OTHER, worded
 from reviews.schemas import MAX_NOTE, MAX_RESULT
-from reviews.services.base import By, actor, after_commit, lock
+from reviews.services.base import By, after_commit, lock_within
 from reviews.services.deciding import demand_authority
 from reviews.services.leasing import Held, Lease, hold, probe_every
 from reviews.services.routing import read_revision
@@ -250,12 +249,10 @@ def _lost_lease(row: tuple[Any, ...]) -> tuple[Lease, Held]:
 def settle(*, action: UUID, happened: bool, note: str, by: By) -> None:
     """A person says whether an effect in doubt happened, and how they know."""
     with desk_errors(), transaction.atomic():
-        case = lock(action, by=actor(by, "settler"), request=by.request)
+        case = lock_within(action, by, "settler")
         row = case.action
         if row.state != Status.IN_DOUBT:
             raise WrongState(f"it is {row.state}, not in doubt", state=row.state)
-        if not Reach.objects.filter(group__user=by.user, queue=row.type.queue_id).exists():
-            raise NotPermitted("this queue is out of your reach")
         demand_authority(case, read_revision(row, row.type), by)
         words = worded(row.type, "settle", OTHER, note, required=True)
         to = Status.SUCCEEDED if happened else Status.FAILED

@@ -20,9 +20,9 @@ from reviews.services.base import (
     By,
     Case,
     Clock,
-    actor,
     after_commit,
     lock,
+    lock_within,
     lost,
     sweep,
 )
@@ -132,7 +132,7 @@ def withdraw(*, action: UUID, by: By | None = None, run: UUID | None = None, rea
 
 def _withdraw_by_person(action: UUID, by: By, reason: str) -> None:
     with desk_errors(), transaction.atomic():
-        case = lock(action, by=actor(by, "withdrawer"), request=by.request)
+        case = lock_within(action, by, "withdrawer")
         row = case.action
         if row.state not in (Status.PENDING, Status.APPROVED):
             raise lost(row)

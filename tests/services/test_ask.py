@@ -9,7 +9,15 @@ import pytest
 from django.conf import settings
 
 from reviews import services
-from reviews.errors import GateRefused, InvalidDecision, InvalidPayload, NotPermitted, StaleRevision, WrongState
+from reviews.errors import (
+    GateRefused,
+    InvalidDecision,
+    InvalidPayload,
+    NotFound,
+    NotPermitted,
+    StaleRevision,
+    WrongState,
+)
 from reviews.models import Item, Message, Revision, SearchText
 from reviews.schemas import decode
 from reviews.states import Status
@@ -80,8 +88,8 @@ def test_only_the_owner_answers_in_the_browser() -> None:
     house = build.house()
     item = build.pending(house)
     question = ask(house, item)
-    for name in ("grace", "mallory"):
-        with build.refused(NotPermitted):
+    for name, refusal in (("grace", NotPermitted), ("mallory", NotFound)):
+        with build.refused(refusal):
             answer(house, item, question, name)
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 
 from audit.models import Event
 from reviews import services
-from reviews.errors import GateRefused, InvalidDecision, LostLease, NotPermitted, WrongState
+from reviews.errors import GateRefused, InvalidDecision, LostLease, NotFound, WrongState
 from reviews.models import Action, Attempt, Circuit
 from reviews.schemas import decode
 from reviews.services import Lease
@@ -257,7 +257,7 @@ def test_settling_needs_words_doubt_and_standing() -> None:
     row = build.in_doubt(house)
     with build.refused(InvalidDecision), as_role("web"):
         services.settle(action=row.id, happened=True, note="yes", by=house.by())
-    with build.refused(NotPermitted), as_role("web"):
+    with build.refused(NotFound), as_role("web"):
         services.settle(action=row.id, happened=True, note="asked the provider", by=house.by("mallory"))
     other = build.approved(house)
     with build.refused(WrongState), as_role("web"):

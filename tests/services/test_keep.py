@@ -143,6 +143,8 @@ def test_a_withdrawal_says_why_and_knows_what_it_is_about() -> None:
     with build.refused(InvalidDecision), as_role("web"):
         services.withdraw(action=item.action_id, by=house.by("noor"), reason="")
     with build.refused(NotFound), as_role("web"):
+        services.withdraw(action=item.action_id, by=house.by("mallory"), reason="please stop it now")
+    with build.refused(NotFound), as_role("web"):
         services.withdraw(action=UUID(int=7), by=house.by("noor"), reason="please stop it now")
 
 
