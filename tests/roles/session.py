@@ -34,6 +34,7 @@ class Session:
     connection: psycopg.Connection[Any]
     role: str
     entries: list[Entry] = field(default_factory=list)
+    actor: Actor = Actor("system", "tests")  # noqa: RUF009  frozen
 
     def run(self, query: str, *values: object) -> list[dict[str, Any]]:
         cursor = self.connection.execute(query, values)
@@ -71,7 +72,7 @@ class Session:
         at = self.one("SELECT clock_timestamp() AS at")["at"]
         with override_settings(DATABASE_ROLE=self.role, ONE_ROLE=self.role == "one"):
             chain = Chain(case, seq, head, at)
-            entry = prepare(name=name, data=data, chain=chain, actor=Actor("system", "tests"), **more)
+            entry = prepare(name=name, data=data, chain=chain, actor=self.actor, **more)
         self.run("INSERT INTO audit.event (leaf) VALUES (%s)", entry.leaf)
         return entry
 

@@ -42,6 +42,8 @@ def insert(s: Session, table: str, **values: Any) -> None:
 def propose(s: Session, kind: str, *, key: str | None = None, confidence: float | None = 0.8, **columns: Any) -> UUID:
     """Born by whoever `columns` names: run, proposer_id or requested_by_id."""
     action = new_id()
+    if s.role == "agent":
+        s.actor = Actor("agent", f"run:{columns.get('run')}")
     salt, body = body_of(key=key or str(action))
     made = digest(salt, body)
     entry = birth(s, kind, action, made)
