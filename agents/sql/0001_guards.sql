@@ -74,6 +74,11 @@ DECLARE
     before text := CASE WHEN TG_OP = 'UPDATE' THEN agents_logged(OLD.state) END;
     now_is text := agents_logged(NEW.state);
 BEGIN
+    -- Else one run could go on as any number of runs, each with a frame of its own to use up.
+    IF TG_OP = 'INSERT' AND NEW.continues_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM agents_run r WHERE r.id = NEW.continues_id AND r.state = 'finished') THEN
+        RAISE EXCEPTION 'run % goes on elsewhere before it has ended', NEW.continues_id USING ERRCODE = 'DK002';
+    END IF;
     IF TG_OP = 'UPDATE' AND NEW.case_seq = OLD.case_seq AND before = now_is THEN
         RETURN NULL;
     END IF;

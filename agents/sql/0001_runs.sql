@@ -171,6 +171,13 @@ DECLARE
     look_at timestamptz;
 BEGIN
     PERFORM agents_hold(run, fence);
+    -- What stands in its journal and nothing else: to wait is to lock for a moment, and to learn the end.
+    IF EXISTS (SELECT FROM unnest(wanted) AS w(id) WHERE NOT EXISTS (
+            SELECT FROM agents_journal j WHERE j.run_id = agents_park.run AND j.kind IN ('propose', 'child')
+              AND w.id::text IN (convert_from(j.result, 'UTF8')::jsonb->>'action',
+                                 convert_from(j.result, 'UTF8')::jsonb->>'run'))) THEN
+        RAISE EXCEPTION 'run % waits for something that it did not start', run USING ERRCODE = 'AG003';
+    END IF;
     PERFORM FROM reviews_action a WHERE a.id = ANY (wanted) ORDER BY a.id FOR SHARE;
     PERFORM FROM agents_run c WHERE c.id IN (
         SELECT l.id FROM agents_run w, agents_last(w.id) AS l WHERE w.id = ANY (wanted)) ORDER BY c.id FOR SHARE;
@@ -225,6 +232,9 @@ CREATE FUNCTION agents_continue(run uuid, fence bigint, next_run uuid, args json
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE old agents_run := agents_hold(run, fence);
 BEGIN
+    IF EXISTS (SELECT FROM agents_run n WHERE n.continues_id = run) THEN
+        RAISE EXCEPTION 'run % goes on in one run, not in two', run USING ERRCODE = 'AG003';
+    END IF;
     INSERT INTO agents_run (id, agent_id, agent_version, parent_id, continues_id, title, args, frame, state,
         wake_at, started_by_id, case_seq, case_head)
     VALUES (next_run, old.agent_id, old.agent_version, old.parent_id, run, old.title, agents_continue.args, old.frame,
@@ -327,6 +337,17 @@ BEGIN
     END IF;
     RETURN r.agent_id;
 END $$;
+
+-- The version of the code that runs, which is not always the newest: levels are given to versions.
+CREATE OR REPLACE FUNCTION reviews_run_version(run uuid) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT a.agent_version FROM agents_run a WHERE a.id = run
+$$;
+
+CREATE OR REPLACE FUNCTION reviews_run_version(run uuid) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT a.agent_version FROM agents_run a WHERE a.id = run
+$$;
 
 CREATE OR REPLACE FUNCTION reviews_run_frame(run uuid) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

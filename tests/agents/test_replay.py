@@ -193,6 +193,7 @@ def test_a_run_pins_its_version_and_only_workers_that_have_it_take_it(crew: Crew
     assert crew.leg(run) == "idle", "this worker has no code of version 1"
     newer = crew.start()
     assert crew.leg(newer) == "finished"
+    assert crew.actions(run)[0].agent_version == "1"
     registry.agent("helper", version="1", current=False)(first)
     assert crew.leg(run) == "finished"
     assert (crew.run(run).agent_version, crew.run(newer).agent_version) == ("1", "2")
