@@ -202,7 +202,7 @@ def _telling(tool: str, schema: Mapping[str, Any]) -> list[str]:
     properties = schema.get("properties") or {}
     scalar = [
         name for name in schema.get("required") or properties
-        if re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name) and properties.get(name, {}).get("type") in {"string", "integer"}
+        if re.fullmatch(r"[A-Za-z0-9_]{1,63}", name) and properties.get(name, {}).get("type") in {"string", "integer"}
     ]  # fmt: skip
     amounts = [name for name in scalar if "amount" in name.lower() or "price" in name.lower()][:1]
     ids = [name for name in scalar if re.search(r"(^|_)(id|number|name|email|to|path)$|Id$", name)]

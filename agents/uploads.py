@@ -43,7 +43,9 @@ def keep(data: bytes, *, name: str) -> Upload:
     token = hashlib.sha256(data).hexdigest()
     upload = Upload(token, _safe(name), data)
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder() / f"{token}.data").write_bytes(data)
+    draft = folder() / f"{token}.part"
+    draft.write_bytes(data)
+    draft.replace(folder() / f"{token}.data")
     write_note(token, "name", upload.name)
     return upload
 

@@ -136,3 +136,7 @@ def test_the_ask_names_the_thing_it_is_about() -> None:
         tools.template("send_certificate", tools.infer([{"user_id": "u", "amount": 100}]))
         == "Send certificate {amount} for {user_id}"
     )
+
+
+def test_a_field_that_no_template_could_name_is_left_out_of_the_ask() -> None:
+    assert tools.template("set_flag", tools.infer([{"user-id": "u", "{x}": "y", "note": "n"}])) == "Set flag {note}"

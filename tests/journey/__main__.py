@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from config.desk import Failed, stopped_by_signals
@@ -31,6 +32,9 @@ def travel(material: Material, state: Path) -> int:
         journey.complaints.append(str(error))
     except KeyboardInterrupt:
         journey.complaints.append("it was interrupted")
+    except Exception as error:
+        traceback.print_exc()
+        journey.complaints.append(f"the journey itself broke: {type(error).__name__}: {error}")
     finally:
         journey.close()
     if verdict != "VALID":
