@@ -17,7 +17,7 @@ def notices() -> list[str]:
     found = []
     if settings.ONE_ROLE:
         found.append(f"One-role mode. {ONE_ROLE_TEXT}")
-    if settings.SHARED_SECRETS:
+    elif settings.SHARED_SECRETS:
         found.append(SHARED_SECRETS_TEXT)
     if settings.PROFILE != "normal":
         found.append(f"Timing profile {settings.PROFILE}: undo windows and dwell times are shortened.")

@@ -135,7 +135,7 @@ Held = tuple[str, str, str, str]
 
 def rights(cursor: CursorWrapper, role: str) -> Iterator[str]:
     """What the login (or PUBLIC) holds, compared with the manifest, in both directions."""
-    if role == "owner":
+    if role == "owner" or settings.ONE_ROLE:
         return
     cursor.execute("SELECT quote_ident(session_user)")
     cursor.execute(HELD, {"me": cursor.fetchone()[0]})

@@ -180,6 +180,7 @@ def create(connection: Connection[object], *, prefix: str, database: str, passwo
         owner = sql.Identifier(login(prefix, "owner"))
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
     open_database(connection, prefix=prefix, database=database)
+    confine(connection, prefix=prefix, database=database)
 
 
 def open_database(connection: Connection[object], *, prefix: str, database: str) -> None:
@@ -189,6 +190,36 @@ def open_database(connection: Connection[object], *, prefix: str, database: str)
     for role in RUNTIME:
         grantee = sql.Identifier(login(prefix, role))
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, grantee))
+
+
+CONFINE = """DO $$
+DECLARE f regprocedure;
+BEGIN
+    FOR f IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+             AND (p.proname ~ '^pg_(try_)?advisory_' OR p.proname ~ '^lo_' OR p.proname IN ('loread', 'lowrite')) LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+    END LOOP;
+END $$"""
+LOCKING = ("owner", "web", "router", "sequencer")
+
+
+def confine_sql(prefix: str) -> Iterator[str]:
+    """Takes from PUBLIC what PostgreSQL gives everybody: locks by number, and large objects.
+
+    Whoever holds the number that keeper or sequencer lead by stops the desk, and the number is no secret.
+    """
+    yield CONFINE
+    names = ", ".join(quoted(login(prefix, role)) for role in LOCKING)
+    for function in ("pg_advisory_xact_lock(bigint)", "pg_try_advisory_lock(bigint)"):
+        yield f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {names}"
+
+
+def confine(connection: Connection[object], *, prefix: str, database: str) -> None:
+    """As a superuser, inside the database. A login that is none changes nothing: PostgreSQL warns."""
+    place = {**connection.info.get_parameters(), "password": connection.info.password, "dbname": database}
+    with Connection.connect(**place, autocommit=True) as inside:
+        for statement in confine_sql(prefix):
+            inside.execute(statement)  # type: ignore[call-overload]
 
 
 LIMITS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT"
@@ -209,6 +240,7 @@ def create_script(prefix: str, database: str) -> str:
     lines.append(f"REVOKE ALL ON DATABASE {quoted(database)} FROM PUBLIC;")
     logins = ", ".join(quoted(login(prefix, role)) for role in RUNTIME)
     lines.append(f"GRANT CONNECT ON DATABASE {quoted(database)} TO {logins};")
+    lines += [f"\\connect {quoted(database)}", *(f"{statement};" for statement in confine_sql(prefix))]
     return "\n".join(lines) + "\n"
 
 
