@@ -10,12 +10,19 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests import cluster
 from tests.logins import as_role as as_role_
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs an event loop of its own
+
+
+# A busy machine is no counterexample: no example has a deadline, slow drawing is no failure.
+hypothesis.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.load_profile("shared")
 
 
 def _rebuild(case: TransactionTestCase) -> None:
@@ -54,7 +61,7 @@ def as_role() -> Callable[[str], Any]:
 @pytest.fixture
 def office(db: None) -> Any:
     """People with and without rights, a queue, types and an agent: see tests/governance.py."""
-    from tests.governance import build  # noqa: PLC0415  models exist only once Django is set up
+    from tests.governance import build
 
     return build()
 
