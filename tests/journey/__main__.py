@@ -32,7 +32,7 @@ def travel(material: Material, state: Path) -> int:
         journey.complaints.append(str(error))
     except KeyboardInterrupt:
         journey.complaints.append("it was interrupted")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  told with its trace, and the account is given all the same
         traceback.print_exc()
         journey.complaints.append(f"the journey itself broke: {type(error).__name__}: {error}")
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -132,6 +133,27 @@ def against_the_truth(votes: list[Vote], material: Material, done: Done) -> list
         and vote.action != done.edited
         and (vote.verdict == "approve") != material.right(vote.call)
     ]
+
+
+def approvals_of_the_log(events: Path) -> set[tuple[str, int, str]]:
+    """Approvals that were not taken back, as the exported log has them: action, revision, digest in hex."""
+    found: dict[str, tuple[str, int, str]] = {}
+    for line in events.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        data = event["data"]
+        if event["name"] == "decision.recorded" and data["verdict"] == "approve":
+            digest = base64.urlsafe_b64decode(data["digest"] + "=").hex()
+            found[data["decision"]] = (event["case"]["id"].removeprefix("action:"), data["revision"], digest)
+        elif event["name"] == "decision.retracted":
+            found.pop(data["decision"], None)
+    return set(found.values())
+
+
+def against_the_log(votes: list[Vote], events: Path) -> list[str]:
+    """Whether the approvals that the ledger was compared with are those that the verified log holds."""
+    ours = {(vote.action, vote.revision, vote.digest) for found in standing(votes).values() for vote in found}
+    differ = ours ^ approvals_of_the_log(events)
+    return [f"{len(differ)} approvals stand in the log or in the database only"] if differ else []
 
 
 NOTHING = settle_up(cases=[], votes=[], effects=[], doubted=set(), runs=0, edited=0)

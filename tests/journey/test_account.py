@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agents.ledger import Row
-from tests.journey.account import Account, against_the_truth, settle_up
+from tests.journey.account import Account, against_the_log, against_the_truth, settle_up
 from tests.journey.http import Page
 from tests.journey.plan import Board, Done, choose
 from tests.journey.plan import Row as Line
@@ -84,6 +86,22 @@ def test_outcomes_that_do_not_add_up_are_complained_about() -> None:
 def test_a_success_without_an_effect_is_complained_about() -> None:
     account = settled([CASE, CASE._replace(id="b", state="succeeded")], [VOTE], [EFFECT])
     assert any("without an effect" in complaint for complaint in account.complaints)
+
+
+def test_the_approvals_must_be_those_of_the_log(tmp_path: Any) -> None:
+    digest = "ab" * 32
+    coded = base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
+    data = {"verdict": "approve", "digest": coded, "decision": "d-1", "revision": 1}
+    approved = {"name": "decision.recorded", "case": {"id": "action:a"}, "data": data}
+    (tmp_path / "events").write_text(json.dumps(approved) + "\n")
+    vote = VOTE._replace(digest=digest)
+    assert against_the_log([vote], tmp_path / "events") == []
+    assert against_the_log([vote._replace(digest="00" * 32)], tmp_path / "events") != []
+    assert against_the_log([vote._replace(retracted_at="2026")], tmp_path / "events") != []
+    taken_back = {"name": "decision.retracted", "case": {"id": "action:a"}, "data": {"decision": "d-1"}}
+    (tmp_path / "events").write_text(json.dumps(approved) + "\n" + json.dumps(taken_back) + "\n")
+    assert against_the_log([vote], tmp_path / "events") != []
+    assert against_the_log([vote._replace(retracted_at="2026")], tmp_path / "events") == []
 
 
 def chat(name: str, *calls: tuple[str, str]) -> str:

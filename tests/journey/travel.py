@@ -19,7 +19,7 @@ from config.desk import Desk
 from config.installation import PREFERRED
 from config.profiles import PROFILES, describe
 from config.state import ROOT
-from tests.journey.account import Account, against_the_truth, settle_up, write_down
+from tests.journey.account import Account, against_the_log, against_the_truth, settle_up, write_down
 from tests.journey.faults import Fault
 from tests.journey.http import Browser, File, Page
 from tests.journey.plan import SHORT_DEADLINE, Board, choose
@@ -253,6 +253,7 @@ class Journey:
         )  # fmt: skip
         for line in (done.stdout + done.stderr).strip().splitlines()[-8:]:
             self.tell(f"verify.py: {line}")
+        self.complaints += against_the_log(self.seen.votes(), folder / "events.jsonl")
         return {0: "VALID", 1: "TAMPERED"}.get(done.returncode, "UNJUDGED")
 
     def _until_signed(self) -> None:
