@@ -76,7 +76,8 @@ DECLARE
 BEGIN
     -- Else one run could go on as any number of runs, each with a frame of its own to use up.
     IF TG_OP = 'INSERT' AND NEW.continues_id IS NOT NULL AND NOT EXISTS (
-            SELECT FROM agents_run r WHERE r.id = NEW.continues_id AND r.state = 'finished') THEN
+            SELECT FROM agents_run r WHERE r.id = NEW.continues_id AND (r.state = 'finished'
+                OR (r.state = 'cancelled' AND NEW.forked_from_id = r.id))) THEN
         RAISE EXCEPTION 'run % goes on elsewhere before it has ended', NEW.continues_id USING ERRCODE = 'DK002';
     END IF;
     IF TG_OP = 'UPDATE' AND NEW.case_seq = OLD.case_seq AND before = now_is THEN
