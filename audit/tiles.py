@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from audit.tree import Node, root_of
+from audit.tree import Node, node_hash, root_of
 
 WIDTH = 256
 
@@ -101,13 +101,30 @@ class TileWriter:
 
 
 def nodes_from(tile: Callable[[int, int, int], list[bytes]], size: int) -> Node:
-    """Subtree roots read from tiles of a tree of `size` leaves; `tile(level, index, width)` gives the hashes."""
+    """Subtree roots read from tiles of a tree of `size` leaves; `tile(level, index, width)` gives the hashes.
+
+    A tile that was needed once is kept with the seven levels above its hashes: the next proof only looks up.
+    """
+    kept: dict[tuple[int, int], list[list[bytes]]] = {}
+
+    def rows(tile_level: int, home: int) -> list[list[bytes]]:
+        if (tile_level, home) not in kept:
+            width = min(WIDTH, (size >> 8 * tile_level) - home * WIDTH)
+            kept[tile_level, home] = _levels(tile(tile_level, home, width))
+        return kept[tile_level, home]
 
     def node(level: int, index: int) -> bytes:
         tile_level, within = divmod(level, 8)
-        first = index << within
-        home, start = divmod(first, WIDTH)
-        width = min(WIDTH, (size >> 8 * tile_level) - home * WIDTH)
-        return root_of(tile(tile_level, home, width)[start : start + (1 << within)])
+        home, start = divmod(index << within, WIDTH)
+        return rows(tile_level, home)[within][start >> within]
 
     return node
+
+
+def _levels(row: list[bytes]) -> list[list[bytes]]:
+    """The tile's hashes, and the roots of the perfect subtrees above them, level by level."""
+    found = [row]
+    while len(row) > 1:
+        row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
+        found.append(row)
+    return found

@@ -18,7 +18,7 @@ from audit.canonical import b64, encode, stamp
 from audit.entries import Actor, Chain, Entry, prepare
 from audit.events import EventName as Name
 from audit.services import NotAtomic, fresh, now, record
-from tests.audit.world import sql
+from tests.audit.world import sql, stand_alone
 from tests.logins import as_role, connected
 
 pytestmark = pytest.mark.django_db
@@ -71,11 +71,17 @@ SEQUENCERS_OWN = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _record_alone(db: None) -> None:
+    stand_alone()
+
+
 def event(role: str = "web", **envelope: Any) -> Entry:
     """The first event of a new case, as this role writes it; `envelope` lies about parts of it."""
     name, data = FIRST[role]
     with as_role(role), transaction.atomic():
-        entry = prepare(name=name, data=data, chain=fresh(f"x:{uuid4()}"), actor=Actor("system", role))
+        who = Actor("agent" if role == "agent" else "system", role)
+        entry = prepare(name=name, data=data, chain=fresh(f"x:{uuid4()}"), actor=who)
     leaf = json.loads(entry.leaf) | envelope
     return Entry(entry.id, encode(leaf), entry.hash, entry.case, entry.seq, entry.at)
 
@@ -148,6 +154,17 @@ def test_nobody_writes_as_another(role: str) -> None:
     for writer in (other, "superuser", "one", "owner", ""):
         entry = event(role, writer=writer)
         assert refused(role, lambda entry=entry: record([entry])) == "AU003"
+
+
+@pytest.mark.parametrize("role", FIRST)
+def test_only_web_writes_in_a_persons_name_and_only_agents_in_an_agents(role: str) -> None:
+    kinds = {"web": {"human", "agent"}, "router": {"agent"}, "agent": {"agent"}}.get(role, set())
+    for kind in ("human", "agent"):
+        entry = event(role, actor={"auth": "", "kind": kind, "ref": "x", "role": "", "session": ""})
+        if kind in kinds:
+            write(role, entry)
+        else:
+            assert refused(role, lambda entry=entry: record([entry])) == "AU003"
 
 
 @pytest.mark.parametrize("role", FIRST)
@@ -330,7 +347,10 @@ def test_attests_knows_exactly_what_happened() -> None:
         )
         record([one, two])
     attests = "SELECT audit.attests(%s, %s, %s, %s, %s, %s)"
-    for role in ROLES:
+    for role in ("agent", "executor"):  # they would learn what became of a case
+        assert refused(role, lambda: sql(attests, case, 2, two.hash, "pending", "expired", None)) in DENIED
+        assert refused(role, lambda: sql("SELECT seq FROM audit.tip(%s)", case)) in DENIED
+    for role in ("web", "router", "sequencer", "auditor"):
         with as_role(role):
             assert sql(attests, case, 2, two.hash, "pending", "expired", None) == [(True,)]
             assert sql(attests, case, 2, two.hash, None, "pending", 0) == [(True,)]

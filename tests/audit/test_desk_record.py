@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def world(db: None, tmp_path: Path) -> Iterator[World]:
     """A sequencer and exports, with the desk's own registrations in force."""
-    yield World(tmp_path)
+    yield World(tmp_path, tables=False)
     step_down()
 
 

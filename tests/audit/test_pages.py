@@ -25,7 +25,7 @@ PAGES = ("/audit/", "/audit/events/", "/audit/export/")
 
 @pytest.fixture
 def world(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = World(tmp_path)
+    made = World(tmp_path, tables=False)
     monkeypatch.setattr(settings, "ANCHOR_DIR", made.anchor)
     yield made
     step_down()

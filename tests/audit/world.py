@@ -52,6 +52,14 @@ def step_down() -> None:
         sql("SELECT pg_advisory_unlock_all()")
 
 
+def stand_alone() -> None:
+    """Without the desk's own guards on events: its tests are in tests/roles, its tables have no part here."""
+    guards = """SELECT tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid
+        WHERE tgrelid = 'audit.event'::regclass AND pronamespace <> 'audit'::regnamespace"""
+    for (name,) in sql(guards):
+        sql(f'DROP TRIGGER "{name}" ON audit.event')
+
+
 class World:
     """Everything a threat needs: a log with cases under way, and ways to export, judge and attack it."""
 
@@ -63,6 +71,7 @@ class World:
         self.chains: dict[str, Chain] = {}
         self.exports = 0
         if tables:
+            stand_alone()
             sql(TABLES)
 
     # --- life ---
