@@ -5,7 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import BooleanField, F, Func
+from django.db.models.functions import Now
 
 from audit import events
 from audit.events import EventName
@@ -19,7 +20,6 @@ from reviews.services.base import (
     SYSTEM,
     By,
     Case,
-    Clock,
     after_commit,
     lock,
     lock_within,
@@ -39,8 +39,13 @@ def route_due(*, limit: int = 200) -> int:
 
 def expire_due(*, limit: int = 200) -> int:
     """Router: what nobody decided in time, and approvals that lapsed. Never what is unclear."""
-    pending = Action.objects.filter(state=Status.PENDING, decide_by__lte=Clock()).order_by("decide_by")
-    lapsed = Action.objects.filter(state=Status.APPROVED, valid_until__lte=Clock()).order_by("valid_until")
+    pending = Action.objects.filter(state=Status.PENDING, decide_by__lte=Now()).order_by("decide_by")
+    lapsed = (
+        Action.objects.filter(state=Status.APPROVED, valid_until__lte=Now())
+        .alias(unclear=Func(F("id"), function="reviews_unclear", output_field=BooleanField()))
+        .filter(unclear=False)
+        .order_by("valid_until")
+    )
     first, second = (due.values_list("id", flat=True)[:limit] for due in (pending, lapsed))
     return sweep(first, _expire) + sweep(second, _expire)
 
@@ -83,12 +88,12 @@ def _close_item(case: Case) -> None:
 def wake_deferred(*, limit: int = 200) -> int:
     """Router: bring back what was put off until now, and what was asked and never answered."""
     due = list(
-        Item.objects.filter(closed_at=None, deferred_until__lte=Clock())
+        Item.objects.filter(closed_at=None, deferred_until__lte=Now())
         .order_by("deferred_until")
         .values_list("id", "queue_id", "action_id")[:limit]
     )
     with desk_errors(), transaction.atomic():
-        Item.objects.filter(id__in=[row[0] for row in due], deferred_until__lte=Clock()).update(
+        Item.objects.filter(id__in=[row[0] for row in due], deferred_until__lte=Now()).update(
             deferred_until=None, version=F("version") + 1
         )
         if due:
@@ -98,7 +103,7 @@ def wake_deferred(*, limit: int = 200) -> int:
 
 def flip_breached(*, limit: int = 200) -> int:
     """Router: push up what is late, and say so in its record."""
-    due = Item.objects.filter(waiting=True, breached=False, due__lte=Clock())
+    due = Item.objects.filter(waiting=True, breached=False, due__lte=Now())
     actions = due.order_by("due").values_list("action_id", flat=True)[:limit]
     return sweep(actions, _breach)
 

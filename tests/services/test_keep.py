@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from reviews import services
 from reviews.errors import AlreadyDecided, InvalidDecision, NotFound, NotPermitted, WrongState
@@ -158,3 +159,28 @@ def test_time_does_nothing_to_what_is_decided(verb: Callable[[], int]) -> None:
     with as_role("router"):
         assert verb() == 0
     build.state_of(item.action_id, Status.REJECTED)
+
+
+@pytest.mark.parametrize(
+    ("verb", "index"),
+    [
+        (services.expire_due, "action_decide_by"),
+        (services.expire_due, "action_valid_until"),
+        (services.flip_breached, "item_overdue"),
+        (services.wake_deferred, "item_deferred"),
+        (services.wake_deferred, "item_asked"),
+        (services.route_due, "action_proposed"),
+        (services.route_due, "item_asked"),
+    ],
+)
+def test_looking_for_what_is_due_reads_an_index(verb: Callable[[], int], index: str) -> None:
+    build.house()
+    with as_role("router"), CaptureQueriesContext(connection) as seen:
+        verb()
+    plans = []
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for query in [q["sql"] for q in seen.captured_queries if q["sql"].startswith("SELECT")]:
+            cursor.execute(f"EXPLAIN {query}")
+            plans.append(" ".join(row[0] for row in cursor.fetchall()))
+    assert any(index in plan for plan in plans), plans
