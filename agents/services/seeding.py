@@ -24,7 +24,7 @@ from reviews.queries.policy import standing_level
 from reviews.services.base import By
 from reviews.services.levels import set_level
 from reviews.services.people import grant_authority, grant_reach, save_group, save_queue, save_user
-from reviews.services.rights import LEAD, SEEN_BY_LEADS
+from reviews.services.rights import AUDIT, LEAD, SEEN_BY_LEADS
 from reviews.states import Level, Risk
 
 REASON = "First contents of this installation."
@@ -149,7 +149,7 @@ def _rights(name: str) -> Iterable[Permission]:
     of = Permission.objects.select_related("content_type")
     if name == "leads":
         mine = models.Q(content_type__app_label="reviews", codename__in=(*LEAD, *SEEN_BY_LEADS))
-        return list(of.filter(mine | models.Q(content_type__app_label="audit", codename__contains="audit")))
+        return list(of.filter(mine | models.Q(content_type__app_label="audit", codename__in=AUDIT)))
     return list(of.filter(content_type__app_label="audit", codename="view_audit"))
 
 
