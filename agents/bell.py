@@ -95,7 +95,8 @@ class Ringer(threading.Thread):
             self._silent_until = time.monotonic() + BREAK
             log.warning("the broker does not answer (%s); silent for %g s", exc, BREAK)
             for app in self._doors.values():
-                app.pool.force_close_all()
+                connections: Any = app.pool
+                connections.force_close_all()
 
     def _ring(self, door: Door, queue: str) -> None:
         app = self._doors[door]
@@ -109,7 +110,7 @@ class Ringer(threading.Thread):
         looked, full = self._full.get(door, (0.0, False))
         if time.monotonic() - looked < 1:
             return full
-        with app.connection_for_write() as found:
-            full = int(found.default_channel.client.llen(door.queue)) > FULL
+        with app.producer_or_acquire() as found:
+            full = int(found.connection.default_channel.client.llen(door.queue)) > FULL
         self._full[door] = (time.monotonic(), full)
         return full

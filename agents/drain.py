@@ -19,6 +19,8 @@ from reviews import services as desk
 
 log = logging.getLogger("assentry.drain")
 
+AT_ONCE = 5  # actions between two looks at whether the batch should end
+
 
 class Child:
     """One batch in a process of its own; killed when it is not done by the hard limit."""
@@ -58,9 +60,8 @@ def _work(queues: list[str]) -> int:
         for queue in queues:
             more = True
             while more and not stopping.is_set() and time.monotonic() < over:
-                more = executor.work_off(
-                    queue, seconds=over - time.monotonic(), worker=executor.worker_name("drain"), most=1
-                )
+                left = over - time.monotonic()
+                more = executor.work_off(queue, seconds=left, worker=executor.worker_name("drain"), most=AT_ONCE).more
     except DatabaseError as exc:
         log.warning("a batch was interrupted: %s", exc)
     except Exception:

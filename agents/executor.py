@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connection
 from pydantic import ValidationError
 
-from agents.effects import EffectContext, Handler, NotDone
+from agents.effects import Answer, EffectContext, Handler, NotDone
 from agents.queries import HandledType, handled_types
 from reviews import services as desk
 from reviews.errors import Busy, DeskError, InvalidPayload, LostLease, Stopped
@@ -70,20 +70,27 @@ def execute_next(queue: str, *, worker: str = "", types: dict[str, HandledType] 
     return True
 
 
-def work_off(queue: str, *, seconds: float, worker: str = "", most: int = BATCH) -> bool:
-    """Carries out up to `most` actions, one lease at a time; True if there may be more.
+class Worked(NamedTuple):
+    """What a batch did: how many actions, and whether there may be more."""
+
+    done: int
+    more: bool
+
+
+def work_off(queue: str, *, seconds: float, worker: str = "", most: int = BATCH) -> Worked:
+    """Carries out up to `most` actions, one lease at a time.
 
     Another one is started only while the time left exceeds what one effect may take.
     """
     over = time.monotonic() + seconds
     types = handled_types(queue)
     longest = max((kind.timeout for kind in types.values()), default=0.0)
-    for _ in range(most):
+    for done in range(most):
         if time.monotonic() + longest > over:
-            return True
+            return Worked(done, more=True)
         if not execute_next(queue, worker=worker, types=types):
-            return False
-    return True
+            return Worked(done, more=False)
+    return Worked(most, more=True)
 
 
 class _Attempt:
@@ -125,14 +132,16 @@ class _Attempt:
     def _probe(self, payload: Any) -> End | None:
         """Asks the outside whether an earlier, unclear try happened; None: it did not, go on."""
         probe = self.kind.handler.probe
-        answer = "unknown"
+        answer: Answer = "unknown"
         if probe is not None:
             try:
                 with time_limit(self._allowed()):
                     answer = probe(payload, self._context())
             except (Exception, OutOfTime) as exc:  # noqa: BLE001  no answer is an answer
                 log.warning("probe of %s %s failed: %s", self.lease.type, self.lease.action, exc)
-        desk.record_probe(lease=self.lease, answer=answer if answer in ("done", "not_done") else "unknown")
+        if answer not in ("done", "not_done"):
+            answer = "unknown"
+        desk.record_probe(lease=self.lease, answer=answer)
         if answer == "done":
             return End(AttemptEnd.SUCCEEDED, encode({"probe": "done"}))
         return None if answer == "not_done" else End(AttemptEnd.UNCLEAR, note="the outside could not say")
@@ -145,7 +154,7 @@ class _Attempt:
             return End(AttemptEnd.NOT_DONE, note=_brief(exc))
         except OutOfTime:
             return End(AttemptEnd.UNCLEAR, note=f"no answer within {self.lease.timeout:g} s")
-        except Exception as exc:  # noqa: BLE001  whatever it was, nobody knows whether it happened
+        except Exception as exc:
             log.warning("%s %s: unclear", self.lease.type, self.lease.action, exc_info=exc)
             return End(AttemptEnd.UNCLEAR, note=_brief(exc))
 
@@ -240,4 +249,4 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-__all__ = ["BATCH", "OutOfTime", "execute_next", "same_bytes", "time_limit", "work_off", "worker_name"]
+__all__ = ["BATCH", "OutOfTime", "Worked", "execute_next", "same_bytes", "time_limit", "work_off", "worker_name"]

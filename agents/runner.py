@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from agents import registry, services
 from agents.journal import NotJson, encode
@@ -68,7 +68,16 @@ def _leg(held: Held) -> Leg:
         return "lost"
     except Interrupted as exc:
         log.warning("run %s was interrupted: %s", held.id, exc)
+        _give_back(held)
         return "interrupted"
+
+
+def _give_back(held: Held) -> None:
+    """Another leg may follow at once; if this cannot be said either, it follows when the lease is over."""
+    try:
+        services.give_back(held=held)
+    except (DeskError, DatabaseError):
+        connection.close()
 
 
 def _guarded(held: Held) -> Leg:
@@ -97,7 +106,7 @@ def _execute(held: Held, recorder: Recorder) -> Leg:
             return "parked" if services.park_run(held=held, wait=parked.wait) else "runnable"
     except ContinueAsNew as more:
         return _continued(kind, recorder, more.arguments)
-    except Exception as exc:  # noqa: BLE001  the agent's code failed, and that is its end
+    except Exception as exc:
         recorder.finish()
         log.info("run %s failed", held.id, exc_info=exc)
         return _failed(_now(recorder), f"{type(exc).__name__}: {exc}")

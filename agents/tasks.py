@@ -23,20 +23,19 @@ def ring_desk(queue: object) -> bool:
     if not isinstance(queue, str) or not QUEUE.fullmatch(queue):
         log.error("a doorbell without a queue name was ignored")
         return False
-    more = executor.work_off(queue, seconds=settings.TIMINGS.soft)
-    pulse.beat("executor", busy=True, pid=os.getppid())
-    return more
+    worked = executor.work_off(queue, seconds=settings.TIMINGS.soft)
+    if worked.done:
+        pulse.beat("executor", busy=True, pid=os.getppid())
+    return worked.more
 
 
 def ring_agents(queue: object) -> bool:
     """Advances runnable runs, one leg each; True if it should be rung again."""
     over = time.monotonic() + settings.TIMINGS.agent_soft / 2
-    for _ in range(LEGS):
+    more, legs = True, 0
+    while more and legs < LEGS and time.monotonic() < over:
         leg = runner.advance()
-        if leg == "idle":
-            pulse.beat("agents", busy=True, pid=os.getppid())
-            return False
-        if leg == "interrupted" or time.monotonic() > over:
-            break
-    pulse.beat("agents", busy=True, pid=os.getppid())
-    return True
+        more, legs = leg not in ("idle", "interrupted"), legs + 1
+    if legs > 1 or more:
+        pulse.beat("agents", busy=True, pid=os.getppid())
+    return more

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents import services
 from agents.forms import StartForm
+from agents.journal import decode
 from agents.models import STATES, Agent, Run, waiting_for
 from agents.queries import pages
 from reviews.errors import DeskError, InvalidPayload
@@ -60,8 +61,9 @@ def run(request: HttpRequest, run: UUID) -> HttpResponse:
         "waiting": list(pages.proposed(waiting).values()),
         "waiting_runs": Run.objects.filter(id__in=waiting).select_related("agent"),
         "tree": pages.tree(found.id),
-        "result": pages.json_text(pages.decode(bytes(found.result))) if found.result else "",
+        "result": pages.json_text(decode(bytes(found.result))) if found.result else "",
         "may_steer": pages.may_steer(cast(User, request.user), found),
+        "may_withdraw": request.user.pk == found.agent.owner_id or request.user.is_superuser,
         "fork_after": found.blocked["seq"] - 1 if found.blocked else found.steps,
     }
     return render(request, "agents/run.html", context)
@@ -106,7 +108,12 @@ def cancel(request: HttpRequest, run: UUID) -> HttpResponse:
     """Ends the run and those it started; what it proposed stays decidable."""
     found = _steered(request, run)
     ended = services.cancel_run(run=found.id, by=by_of(request), reason=request.POST.get("reason", "")[:400])
-    messages.success(request, "The run is cancelled." if ended == 1 else f"{ended} runs are cancelled.")
+    told = "The run is cancelled." if ended == 1 else f"{ended} runs are cancelled."
+    if request.POST.get("withdraw"):
+        reason = request.POST.get("reason", "")[:400] or "its run was cancelled"
+        taken = services.withdraw_open(run=found.id, by=by_of(request), reason=reason)
+        told += f" {taken} of its actions are withdrawn."
+    messages.success(request, told)
     return see_other(reverse("agents:run", args=[found.id]))
 
 
@@ -142,5 +149,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-

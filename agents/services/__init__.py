@@ -21,7 +21,7 @@ from agents.services.running import (
     run_ends,
     start_child,
 )
-from agents.services.starting import cancel_run, fork_run, start_run, wake_runs
+from agents.services.starting import cancel_run, fork_run, start_run, wake_runs, withdraw_open
 from agents.services.syncing import sync_registry
 
 __all__ = [
@@ -49,4 +49,5 @@ __all__ = [
     "start_run",
     "sync_registry",
     "wake_runs",
+    "withdraw_open",
 ]

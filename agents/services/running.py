@@ -155,9 +155,7 @@ def fail_run(*, held: Held, error: str) -> None:
 
 def block_run(*, held: Held, sides: dict[str, Any], expected: bytes | None, found: bytes | None) -> None:
     """The code no longer does what its journal says. `sides`: what was recorded, what was found."""
-    data = RunBlocked(
-        run=str(held.id), seq=sides["seq"], cause=sides["cause"], expected=expected, found=found
-    )
+    data = RunBlocked(run=str(held.id), seq=sides["seq"], cause=sides["cause"], expected=expected, found=found)
     _close(held, "blocked", EventName.RUN_BLOCKED, data, sides=sides)
 
 
@@ -173,13 +171,9 @@ def _close(
     also: Sequence[Entry] = (),
 ) -> None:
     with run_errors(), transaction.atomic():
-        entry = prepare(
-            name=name, data=data, chain=held.chain(), actor=held.actor, change=("open", state)
-        )
+        entry = prepare(name=name, data=data, chain=held.chain(), actor=held.actor, change=("open", state))
         blocked = Jsonb(sides) if sides is not None else None
-        _call(
-            "agents_close", held.id, held.fence, state, result, error[:4000], blocked, entry.seq, entry.hash
-        )
+        _call("agents_close", held.id, held.fence, state, result, error[:4000], blocked, entry.seq, entry.hash)
         record([*also, entry])
 
 
@@ -203,9 +197,7 @@ def continue_run(*, held: Held, args: dict[str, Any], result: bytes) -> UUID:
     """Closes the run and opens its continuation, with an empty journal, in one transaction."""
     following = new_id()
     with run_errors(), transaction.atomic():
-        data = RunStarted(
-            run=str(following), agent=held.agent, agent_version=held.version, parent=str(held.id)
-        )
+        data = RunStarted(run=str(following), agent=held.agent, agent_version=held.version, parent=str(held.id))
         entry = _started(fresh(f"run:{following}"), data, held.actor)
         _call("agents_continue", held.id, held.fence, following, Jsonb(args), entry.hash)
         end = RunFinished(run=str(held.id), outcome="continued", steps=held.steps)
@@ -214,9 +206,7 @@ def continue_run(*, held: Held, args: dict[str, Any], result: bytes) -> UUID:
 
 
 def _started(chain: Chain, data: RunStarted, actor: Actor) -> Entry:
-    return prepare(
-        name=EventName.RUN_STARTED, data=data, chain=chain, actor=actor, change=(None, "open")
-    )
+    return prepare(name=EventName.RUN_STARTED, data=data, chain=chain, actor=actor, change=(None, "open"))
 
 
 def advanced(held: Held, *, steps: int) -> Held:

@@ -12,9 +12,10 @@ from agents.models import CLOSED, OPEN, Run
 from agents.registry import find_agent
 from audit.events import EventName, RunCancelled, RunForked, RunStarted
 from audit.services import Actor, Chain, Entry, fresh, prepare, record
-from reviews.errors import InvalidPayload, NotFound, NotPermitted, WrongState
+from reviews.errors import AlreadyDecided, InvalidPayload, NotFound, NotPermitted, WrongState
 from reviews.ids import new_id
-from reviews.models import ActionType, Principal
+from reviews.models import Action, ActionType, Principal
+from reviews.services import withdraw
 from reviews.services.base import SYSTEM, By, Clock, actor
 
 FRAME_KEYS = {"types", "per_run"}
@@ -113,6 +114,19 @@ def cancel_run(*, run: UUID, by: By, reason: str = "") -> int:
             ending += found
         record([_end(row, by, reason) for row in ending])
     return len(ending)
+
+
+def withdraw_open(*, run: UUID, by: By, reason: str) -> int:
+    """Takes back what a run has proposed and nobody has decided. Returns how many; the rest was decided meanwhile."""
+    waiting = Action.objects.filter(run=run, state="pending").values_list("id", flat=True)
+    withdrawn = 0
+    for action in list(waiting):
+        try:
+            withdraw(action=action, by=by, reason=reason)
+        except (AlreadyDecided, WrongState):
+            continue
+        withdrawn += 1
+    return withdrawn
 
 
 def _locked(ids: Iterable[UUID]) -> list[Run]:

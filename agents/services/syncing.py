@@ -33,9 +33,7 @@ def _people(owner: str) -> bool:
 
 def _spec(kind: AgentType, owner: str) -> PrincipalSpec:
     named = kind.owner and User.objects.filter(username=kind.owner, is_active=True).exists()
-    return PrincipalSpec(
-        name=kind.name, version=kind.version, label=kind.label, owner=kind.owner if named else owner
-    )
+    return PrincipalSpec(name=kind.name, version=kind.version, label=kind.label, owner=kind.owner if named else owner)
 
 
 def _sync_agents(known: Sequence[AgentType]) -> None:

@@ -226,10 +226,10 @@ def test_a_report_is_repeated_while_the_lease_lasts_when_the_database_is_away(
 def test_another_action_is_started_only_while_the_time_left_allows_a_whole_effect(crew: Crew) -> None:
     released(crew)
     with as_role("executor"):
-        assert executor.work_off("default", seconds=0.5), "there may be more: ring again"
+        assert executor.work_off("default", seconds=0.5) == (0, True), "there may be more: ring again"
     assert crew.world.done == []
     with as_role("executor"):
-        assert not executor.work_off("default", seconds=10)
+        assert executor.work_off("default", seconds=10) == (1, False)
     assert len(crew.world.done) == 1
 
 

@@ -87,6 +87,15 @@ def test_a_tree_shows_parent_and_children_and_is_cancelled_from_the_top(crew: Cr
     assert browser.post(f"/runs/{run.id}/cancel/", {"reason": "again"}).status == 409
 
 
+def test_the_owner_of_an_agent_may_withdraw_with_the_run_what_nobody_has_decided(crew: Crew) -> None:
+    run = parked(crew)
+    browser = Browser(crew.house.noor)
+    assert "withdraw what nobody has decided" in browser.get(f"/runs/{run.id}/").text
+    assert browser.post(f"/runs/{run.id}/cancel/", {"reason": "not any more", "withdraw": "1"}).status == 303
+    assert crew.run(run).state == "cancelled"
+    assert [a.state for a in crew.actions(run)] == ["withdrawn"]
+
+
 @pytest.mark.parametrize("name", ["mallory", "grace"])
 def test_who_neither_reaches_nor_owns_nor_leads_sees_no_run_of_others(crew: Crew, name: str) -> None:
     crew.agent(agent)
