@@ -1,5 +1,6 @@
 """Pages of the record: integrity, verification, search, timelines, exports. Without the right: 404."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,14 @@ def _needs(permission: str) -> Callable[[View], View]:
 
 
 def actor(request: HttpRequest) -> services.Actor:
-    """The signed-in person, by pseudonym."""
+    """The signed-in person, by pseudonym, with a prefix of the session's hash."""
     ref = getattr(request.user, "pseudonym", None) or f"user:{request.user.pk}"
-    return services.Actor("human", str(ref), role="reader", auth="password")
+    session = hashlib.sha256((request.session.session_key or "").encode()).hexdigest()[:12]
+    return services.Actor("human", str(ref), role="reader", auth="password", session=session)
 
 
 def _request_id(request: HttpRequest) -> str:
-    return str(getattr(request, "request_id", ""))
+    return str(getattr(request, "id", ""))
 
 
 def _may(request: HttpRequest) -> dict[str, bool]:

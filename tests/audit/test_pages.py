@@ -103,6 +103,10 @@ def test_events_are_found_by_filters_and_the_search_is_recorded(lin: Browser) ->
     name, data, texts = last_event()
     assert (name, data) == ("audit.searched", {"filters": {"fields": ["name", "verdict"]}, "results": 1})
     assert texts == {"filters": "name=decision.recorded; verdict=reject"}
+    leaf = json.loads(bytes(sql("SELECT leaf FROM audit.event ORDER BY n DESC LIMIT 1")[0][0]))
+    assert leaf["actor"]["ref"].startswith("psn_")
+    assert len(leaf["actor"]["session"]) == 12
+    assert len(leaf["request"]) == 36
 
 
 def test_search_pages_by_keyset(lin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
