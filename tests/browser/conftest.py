@@ -46,6 +46,11 @@ class Shop:
         build.route()
         return word, [build.item_of(action) for action in made]
 
+    def add(self, word: str, rest: str) -> None:
+        """One more of them, which comes while somebody is looking."""
+        self._propose("mail.send", {"subject": f"{word} {rest}"})
+        build.route()
+
     def _propose(self, kind: str, changed: dict[str, Any], **more: Any) -> Any:
         payload = {**build.PAYLOADS[kind], **changed}
         proposal = Proposal(type=kind, payload=payload, dedup_key=str(new_id()), confidence=0.8, **more)
@@ -85,6 +90,7 @@ def sign_in(shop: Shop, chromium: Any) -> Iterator[Callable[..., Any]]:
 def _session(user: User, url: str) -> dict[str, str]:
     """The cookie of somebody who has signed in; that signing in works is a test of its own."""
     client = Client()
+    user.refresh_from_db()  # its password was set anew, and the session is bound to it
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
     name = settings.SESSION_COOKIE_NAME
     return {"name": name, "value": client.cookies[name].value, "url": url}

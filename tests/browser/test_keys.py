@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ def test_one_key_approves_and_the_next_row_has_the_focus(shop: Shop, sign_in: Si
     page.goto(f"/queue/?q={word}")
     items = in_order(page, made)
     pause(page, 0.5)
-    for item, following in zip(items[:3], items[1:], strict=True):
+    for item, following in pairwise(items):
         expect(row(page, item)).to_be_focused()
         page.keyboard.press("a")
         expect(row(page, following)).to_be_focused()
@@ -204,15 +205,7 @@ def test_new_rows_wait_behind_a_pill_and_nothing_moves(shop: Shop, sign_in: Sign
     page.goto(f"/queue/?q={word}")
     items = in_order(page, made)
     pause(page, 1)
-    from reviews.ids import new_id
-    from reviews.schemas import Proposal
-    from reviews.services import propose
-    from tests.logins import as_role
-
-    payload = {**build.PAYLOADS["mail.send"], "subject": f"{word} late"}
-    with as_role("web"):
-        propose(proposal=Proposal(type="mail.send", payload=payload, dedup_key=str(new_id())), principal=shop.house.agent.id)
-    build.route()
+    shop.add(word, "late")
     expect(page.locator("#pill")).to_contain_text("1 new", timeout=10_000)
     assert in_order(page, made) == items
     expect(row(page, items[0])).to_be_focused()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,12 +33,9 @@ def test_what_is_written_is_read_back_the_same(terms: list[Term]) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_query_or_is_refused_as_one(text: str) -> None:
-    try:
+    with suppress(BadQuery):  # and nothing else
         query = parse(text)
         resolve(query, KNOWN)
-    except BadQuery as problem:
-        assert problem.message
-    else:
         assert parse(str(query)) == query
 
 
@@ -91,7 +90,7 @@ def test_range_is_whole_buckets_or_says_that_it_is_not(wanted: Range, buckets: s
         ("is:decided", False),
     ],
 )
-def test_cells_alone_answer_what_they_can(query: str, flat: bool) -> None:  # noqa: FBT001
+def test_cells_alone_answer_what_they_can(query: str, flat: bool) -> None:
     assert resolve(parse(query), KNOWN).flat is flat
 
 

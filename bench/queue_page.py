@@ -1,0 +1,186 @@
+"""The queue page by size: server time of the whole page, and its share in SQL, at 10,000 waiting and at many more.
+
+`python -m bench.queue_page` compares 10,000 with 100,000 waiting, `--full` with 1,000,000 beside as many decided.
+Both sides lie in databases of their own on one server and are asked in turn.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench import place, report
+from bench.bulk import TABLES, triggers_off
+
+CONFIG = place.open_place()
+
+from django.db import connection, connections  # noqa: E402  Django is set up by now
+from django.test import Client  # noqa: E402
+
+from reviews.models import User  # noqa: E402
+from tests import build, cluster  # noqa: E402
+from tests.logins import as_role  # noqa: E402
+
+SMALL = 10_000
+QUERIES = {
+    "all": "",
+    "wide": "risk:medium,high conf:0.50..0.90",
+    "narrow": "risk:critical conf:0.30..0.35",
+    "inside a bucket": "risk:low conf:0.312..0.338",
+    "1 in 1,000 by text": "needle",
+    "by type": "type:refund.issue",
+    "decided": "is:decided",
+}
+FLAT = ("all", "wide", "narrow")
+ORDERS = {"oldest first": "age", "least confident first": "conf"}
+
+_FILL = """
+INSERT INTO reviews_action (id, type_id, type_version, proposer_id, owner_id, agent_version, dedup_key, confidence,
+    risk, reversibility, effect_mode, effect_queue, needed, state, revision, digest, outcome, floors, policy_version,
+    created_at, routed_at, decide_by, fence, failures, case_seq, case_head)
+SELECT ('01990000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
+       CASE WHEN n %% 5 = 0 THEN 'refund.issue' ELSE 'mail.send' END, 1, p.id, p.owner_id, p.version, 'bench/' || n,
+       CASE WHEN n %% 50 = 0 THEN NULL ELSE (n * 7919 %% 100003) / 100003.0 END,
+       (ARRAY['low', 'low', 'low', 'low', 'low', 'low', 'medium', 'medium', 'high', 'critical'])[1 + n * 31 %% 10],
+       'compensable', 'idempotent', 'default', 1, CASE WHEN n <= %(waiting)s THEN 'pending' ELSE 'succeeded' END, 1,
+       sha256(n::text::bytea), 'review', '[]', 0, now() - n * interval '1 s', now() - n * interval '1 s',
+       now() + interval '1 day', 0, 0, 1, sha256('\\x00'::bytea)
+  FROM generate_series(1, %(total)s) AS n, reviews_principal p WHERE p.name = 'helper'
+"""
+_ITEMS = """
+INSERT INTO reviews_item (id, ref, action_id, purpose, queue_id, action_type_id, principal_id, risk, confidence, amount,
+    currency, prio, breached, entered, due, question_open, closed_at, version)
+SELECT a.id, row_number() OVER (ORDER BY a.id), a.id, 'gate', 'support', a.type_id, a.proposer_id, a.risk, a.confidence,
+       NULL, '', (1::bigint << 50) | ((3 - r.rank)::bigint << 48)
+           | ((1::bigint << 48) - 1 - (hashtext(a.dedup_key)::bigint & 1048575)),
+       false, a.created_at, a.created_at + interval '2 days', false,
+       CASE WHEN a.state = 'pending' THEN NULL ELSE now() END, 1
+  FROM reviews_action a
+  JOIN (VALUES ('low', 0), ('medium', 1), ('high', 2), ('critical', 3)) AS r (risk, rank) ON r.risk = a.risk
+"""
+_TEXTS = """
+INSERT INTO reviews_searchtext (action_id, revision, title, text)
+SELECT id, 1, 'Mail kim@example.org: order ' || dedup_key,
+       CASE WHEN right(dedup_key, 3) = '777' THEN 'a needle in it' ELSE 'on its way' END
+  FROM reviews_action
+"""
+_CUBE = """
+INSERT INTO reviews_pending_cube (queue, risk, cb, n, low, low_at)
+SELECT queue_id, risk_rank, cb, count(*), min(prio), NULL FROM reviews_item WHERE waiting GROUP BY 1, 2, 3
+"""
+
+
+class Side:
+    """One database of a size, with ada signed in to it."""
+
+    def __init__(self, name: str, waiting: int, decided: int) -> None:
+        self.name, self.waiting = f"{cluster.database_name()}_{name}", waiting
+        cluster.fresh_database(self.name)
+        self.use()
+        house = build.house()
+        with triggers_off((*TABLES, "reviews_searchtext")), connection.cursor() as cursor:
+            cursor.execute(_FILL, {"waiting": waiting, "total": waiting + decided})
+            for sql in (_ITEMS, _TEXTS, _CUBE):
+                cursor.execute(sql)
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+        self.client = Client(SERVER_NAME="127.0.0.1")
+        self.client.force_login(User.objects.get(pk=house.ada.pk), "django.contrib.auth.backends.ModelBackend")
+        self.times: dict[str, list[float]] = {}
+        self.sql: dict[str, list[float]] = {}
+
+    def use(self) -> None:
+        if connection.settings_dict["NAME"] != self.name:
+            connections.close_all()
+            connection.settings_dict["NAME"] = self.name
+
+    def ask(self, label: str, url: str, *, keep: bool) -> str:
+        with sql_clock() as clock:
+            started = time.perf_counter()
+            response = self.client.get(url)
+            taken = time.perf_counter() - started
+        assert response.status_code == 200, url
+        if keep:
+            self.times.setdefault(label, []).append(taken * 1000)
+            self.sql.setdefault(label, []).append(clock[0] * 1000)
+        return response.content.decode()
+
+
+@contextmanager
+def sql_clock() -> Iterator[list[float]]:
+    """Seconds spent in statements, in a list of one."""
+    spent = [0.0]
+
+    def timed(execute: Callable[..., Any], sql: Any, params: Any, many: Any, context: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            spent[0] += time.perf_counter() - started
+
+    with connection.execute_wrapper(timed):
+        yield spent
+
+
+def urls(side: Side) -> dict[str, str]:
+    """What is asked: each filter from the beginning, the flat ones deep as well, and the other orders."""
+    from urllib.parse import urlencode
+
+    found = {name: f"/queue/?{urlencode({'q': query})}" for name, query in QUERIES.items()}
+    for name in FLAT:
+        deep = found[name]
+        for _ in range(20):
+            page = side.ask("", deep.replace("rows=50", "rows=500"), keep=False)
+            after = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+            deep = after or deep
+        found[f"{name}, deep"] = deep
+    return found | {name: f"/queue/?sort={order}" for name, order in ORDERS.items()}
+
+
+def measure(sides: tuple[Side, Side], rounds: int) -> None:
+    asked = []
+    for side in sides:
+        side.use()
+        with as_role("web"):
+            asked.append(urls(side))
+            for url in asked[-1].values():
+                side.ask("", url, keep=False)
+    for _ in range(rounds):
+        for side, pages in random.sample(list(zip(sides, asked, strict=True)), 2):
+            side.use()
+            with as_role("web"):
+                for label in random.sample(sorted(pages), len(pages)):
+                    side.ask(label, pages[label], keep=True)
+
+
+def rows(small: Side, big: Side) -> Iterator[report.Row]:
+    for label, times in big.times.items():
+        flat = label.removesuffix(", deep") in FLAT
+        p50, p95 = report.median(times), report.percentile(times, 0.95)
+        yield report.Row(
+            measure=f"page at {big.waiting:,}: {label}", value=p95, unit="ms", target=250, p50=p50, p95=p95,
+            n=len(times),
+        )  # fmt: skip
+        base = small.times[label]
+        ratio = p50 / report.median(base)
+        yield report.Row(
+            measure=f"  against {small.waiting:,}, p50", value=ratio, unit="x", target=1.15 if flat else None,
+            p50=report.median(base), p95=report.percentile(base, 0.95), n=len(base),
+        )  # fmt: skip
+        yield report.Row(measure="  of it SQL", value=report.median(big.sql[label]), unit="ms", n=len(times))
+
+
+def main() -> None:
+    full = "--full" in sys.argv
+    size = 1_000_000 if full else 100_000
+    small, big = Side("small", SMALL, 0), Side("big", size, size if full else 0)
+    measure((small, big), 100 if full else 30)
+    report.write("queue_page", list(rows(small, big)), CONFIG | {"waiting": [SMALL, size], "full": full})
+
+
+if __name__ == "__main__":
+    main()
