@@ -26,6 +26,10 @@ TAKE = """
     WHERE id = (SELECT id FROM audit.job WHERE state = 'waiting' ORDER BY created LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id
 """
+GIVE_UP = """
+    UPDATE audit.job SET state = 'failed', finished = clock_timestamp(), result = '{"error": "its process ended"}'
+    WHERE state = 'running' AND started < clock_timestamp() - interval '2 hours'
+"""
 OUTCOMES: dict[int, Literal["valid", "tampered", "cannot_judge"]] = {0: "valid", 1: "tampered", 2: "cannot_judge"}
 
 
@@ -66,6 +70,7 @@ def _insert(kind: str, actor: Actor, params: Mapping[str, Any]) -> UUID:
 def run_next_job() -> bool:
     """Carry out one waiting job, if there is one. Login: router. The job's row tells how it went."""
     with connection.cursor() as cursor:
+        cursor.execute(GIVE_UP)
         cursor.execute(TAKE)
         row = cursor.fetchone()
     if row is None:

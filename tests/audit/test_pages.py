@@ -254,6 +254,14 @@ def test_a_job_that_fails_says_why(lin: Browser) -> None:
     assert "Not finished" in lin.get("/audit/").plain
 
 
+def test_a_job_whose_process_died_is_given_up(lin: Browser) -> None:
+    asked = lin.post("/audit/verify/", {})
+    sql("UPDATE audit.job SET state = 'running', started = clock_timestamp() - interval '3 hours'")
+    with as_role("router"):
+        assert not jobs.run_next_job()
+    assert "could not be carried out: its process ended" in lin.get(asked.location).plain
+
+
 def test_changes_want_a_post_with_its_token(lin: Browser) -> None:
     assert lin.get("/audit/verify/").status == 405
     assert lin.post("/audit/verify/", {}, token=False).status == 403
