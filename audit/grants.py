@@ -16,6 +16,7 @@ class Grant(NamedTuple):
 
 EVERYBODY = "web router agent executor sequencer auditor"
 WRITERS = "web router agent executor"
+READERS = "web router sequencer auditor"
 
 GRANTS: list[Grant] = [
     Grant(EVERYBODY, "SCHEMA audit", "USAGE"),
@@ -23,11 +24,12 @@ GRANTS: list[Grant] = [
     Grant(EVERYBODY, "audit.role()", "EXECUTE"),
     Grant(EVERYBODY, "audit.is_role(text[])", "EXECUTE"),
     Grant(EVERYBODY, "audit.b64(bytea)", "EXECUTE"),
-    Grant(EVERYBODY, "audit.attests(text,bigint,bytea,text,text,bigint)", "EXECUTE"),
-    Grant(EVERYBODY, "audit.has_event(uuid,text,text)", "EXECUTE"),
-    Grant(EVERYBODY, "audit.committed(uuid,text)", "EXECUTE"),
-    Grant(EVERYBODY, "audit.attests_erasure(uuid,text)", "EXECUTE"),
-    Grant(EVERYBODY, "audit.tip(text)", "EXECUTE"),
+    # Who asks these of a case learns what became of it; triggers ask them as the owner.
+    Grant(READERS, "audit.attests(text,bigint,bytea,text,text,bigint)", "EXECUTE"),
+    Grant(READERS, "audit.has_event(uuid,text,text)", "EXECUTE"),
+    Grant(READERS, "audit.committed(uuid,text)", "EXECUTE"),
+    Grant(READERS, "audit.attests_erasure(uuid,text)", "EXECUTE"),
+    Grant(READERS, "audit.tip(text)", "EXECUTE"),
     Grant(EVERYBODY, "audit.health()", "EXECUTE"),
     # Writers give one column; agents and executors cannot read back even their own events.
     Grant(WRITERS, "audit.event", "INSERT(leaf)"),

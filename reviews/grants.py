@@ -44,7 +44,8 @@ GRANTS: list[Grant] = [
         "UPDATE(state, outcome, floors, policy_version, needed, routed_at, decide_by, valid_until, release_at, "
         "case_seq, case_head)",
     ),
-    Grant("agent", "reviews_action", f"SELECT(id, state) INSERT({RUN_BIRTH})"),
+    # Not one column to read: states of others, and its own before their release, are no business of an agent.
+    Grant("agent", "reviews_action", f"INSERT({RUN_BIRTH})"),
     Grant(
         "executor",
         "reviews_action",

@@ -344,11 +344,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     SELECT a.agent_version FROM agents_run a WHERE a.id = run
 $$;
 
-CREATE OR REPLACE FUNCTION reviews_run_version(run uuid) RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT a.agent_version FROM agents_run a WHERE a.id = run
-$$;
-
 CREATE OR REPLACE FUNCTION reviews_run_frame(run uuid) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT coalesce((SELECT a.frame FROM agents_run a WHERE a.id = run), '{}'::jsonb)

@@ -96,6 +96,10 @@ END $$;
 CREATE FUNCTION reviews_action_changes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
+    -- An older snapshot would not show a stop, a retracted vote or a closed account of a moment ago.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'actions change under READ COMMITTED only' USING ERRCODE = 'DK009';
+    END IF;
     NEW.failures := OLD.failures;
     NEW.closed_at := OLD.closed_at;
     PERFORM reviews_check_frozen(OLD, NEW);

@@ -86,7 +86,10 @@ BEGIN
     IF NOT EXISTS (
         SELECT FROM reviews_message m JOIN reviews_message q ON q.id = m.in_reply_to_id
         WHERE q.id = reviews_agent_answer.question AND q.action_id = before.id AND q.kind = 'question'
-          AND m.kind = 'answer') OR before.state <> 'pending' THEN
+          AND m.kind = 'answer'
+          AND NOT EXISTS (SELECT FROM reviews_message n
+                          WHERE n.action_id = before.id AND n.kind = 'question' AND n.number > q.number))
+       OR before.state <> 'pending' THEN
         RAISE EXCEPTION 'there is no such question to answer' USING ERRCODE = 'DK010';
     END IF;
     UPDATE reviews_action a SET revision = reviews_agent_answer.revision, digest = reviews_agent_answer.digest,

@@ -55,12 +55,20 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
           AND NOT EXISTS (SELECT FROM reviews_retraction r WHERE r.decision_id = d.id))
 $$;
 
+-- Seeded to see whether people look: it stands in a visit, or in the event it was born with.
+CREATE FUNCTION reviews_seeded(a reviews_action) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM reviews_item i WHERE i.action_id = a.id AND i.purpose = 'canary')
+        OR EXISTS (SELECT FROM audit.event e
+                   WHERE e.case_id = 'action:' || a.id AND e.case_seq = 1 AND e.name <> 'action.proposed')
+$$;
+
 CREATE FUNCTION reviews_policy_may(a reviews_action) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT a.risk <> 'critical' AND a.reversibility <> 'irreversible'
        AND (a.outcome = 'execute_and_monitor'
             OR (a.outcome = 'auto_execute' AND a.risk = 'low' AND a.reversibility = 'reversible'))
-       AND NOT EXISTS (SELECT FROM reviews_item i WHERE i.action_id = a.id AND i.purpose = 'canary')
+       AND NOT reviews_seeded(a)
        AND reviews_policy_voted(a, 'approve')
 $$;
 
@@ -90,7 +98,7 @@ BEGIN
     IF EXISTS (SELECT FROM reviews_item i WHERE i.action_id = n.id AND i.closed_at IS NULL AND i.question_open) THEN
         RAISE EXCEPTION 'a question is open' USING ERRCODE = 'DK006';
     END IF;
-    IF EXISTS (SELECT FROM reviews_item i WHERE i.action_id = n.id AND i.purpose = 'canary') THEN
+    IF reviews_seeded(n) THEN
         RAISE EXCEPTION 'a seeded canary is never approved' USING ERRCODE = 'DK016';
     END IF;
     IF NOT reviews_people_approved(n, true) THEN

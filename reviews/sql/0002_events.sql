@@ -126,11 +126,66 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Messages and evidence: an event of the case tells of them.
+-- Messages and evidence: an event of the case commits to them, by their name there or by their number.
 CREATE FUNCTION reviews_entry_committed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    promised jsonb := reviews_event(NEW.event_id, NEW.action_id, NULL) -> 'commit';
+    its_name text := CASE TG_TABLE_NAME WHEN 'reviews_message' THEN 'message' ELSE 'evidence' END;
 BEGIN
-    PERFORM reviews_event(NEW.event_id, NEW.action_id, NULL);
+    IF audit.b64(NEW.digest) NOT IN (
+        SELECT promised ->> field FROM unnest(ARRAY[
+            CASE its_name WHEN 'message' THEN 'text' ELSE 'evidence' END, its_name || '_' || NEW.number]) AS field
+        WHERE promised ? field) THEN
+        RAISE EXCEPTION 'its event commits to no such %', its_name USING ERRCODE = 'AU007';
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- The action that a case is about; NULL for any other case.
+CREATE FUNCTION reviews_case_action(its_case text) RETURNS uuid
+LANGUAGE sql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT CASE WHEN its_case ~ '^action:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN substr(its_case, 8)::uuid END
+$$;
+
+-- Agents tell of their own actions and runs, executors of actions. Refused at once: an event that only COMMIT
+-- would refuse could hold up, until then, whoever writes the next one of that case.
+CREATE FUNCTION reviews_event_placed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    target uuid := reviews_case_action(NEW.case_id);
+    known boolean;
+BEGIN
+    IF audit.role() NOT IN ('agent', 'executor') THEN
+        RETURN NEW;
+    END IF;
+    known := EXISTS (SELECT FROM reviews_action a WHERE a.id = target);
+    IF known THEN
+        PERFORM reviews_demand_own(target);
+    ELSIF audit.role() = 'agent' AND NEW.case_seq > 1 AND NEW.case_id ~ '^run:[0-9a-f-]{36}$' THEN
+        IF reviews_run_principal(substr(NEW.case_id, 5)::uuid) IS NULL THEN
+            RAISE EXCEPTION 'this is no run of yours' USING ERRCODE = 'DK002';
+        END IF;
+    ELSIF NOT (audit.role() = 'agent' AND NEW.case_seq = 1
+               AND ((target IS NOT NULL AND NEW.name = 'action.proposed')
+                    OR (NEW.case_id ~ '^run:[0-9a-f-]{36}$' AND NEW.name = 'run.started'))) THEN
+        RAISE EXCEPTION '% has nothing to tell about %', audit.role(), NEW.case_id USING ERRCODE = 'AU003';
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- At COMMIT: the action has taken the step that the event tells. A loose event would end its case for everybody.
+CREATE FUNCTION reviews_event_taken() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE a reviews_action;
+BEGIN
+    SELECT * INTO a FROM reviews_action x WHERE x.id = reviews_case_action(NEW.case_id);
+    IF a.case_seq < NEW.case_seq THEN
+        RAISE EXCEPTION 'event % of % was not taken up', NEW.case_seq, NEW.case_id USING ERRCODE = 'AU007';
+    END IF;
+    IF NEW.writer = 'agent' AND a.id IS NOT NULL AND NEW.actor_ref NOT IN (a.proposer_id::text, 'run:' || a.run) THEN
+        RAISE EXCEPTION 'an agent speaks in its own name' USING ERRCODE = 'AU003';
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -171,3 +226,12 @@ CREATE CONSTRAINT TRIGGER reviews_evidence_event AFTER INSERT ON reviews_evidenc
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION reviews_entry_committed();
 CREATE CONSTRAINT TRIGGER reviews_attempt_event AFTER INSERT OR UPDATE ON reviews_attempt
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION reviews_attempt_committed();
+
+-- Named so that it runs after audit's own `stamp`, which derives the columns it looks at.
+CREATE TRIGGER told_by_its_own BEFORE INSERT ON audit.event
+    FOR EACH ROW EXECUTE FUNCTION reviews_event_placed();
+ALTER TABLE audit.event ENABLE ALWAYS TRIGGER told_by_its_own;
+CREATE CONSTRAINT TRIGGER taken_up AFTER INSERT ON audit.event
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.case_id LIKE 'action:%')
+    EXECUTE FUNCTION reviews_event_taken();
+ALTER TABLE audit.event ENABLE ALWAYS TRIGGER taken_up;

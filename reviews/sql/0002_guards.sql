@@ -140,6 +140,23 @@ END $$;
 CREATE TRIGGER reviews_stop_changes BEFORE INSERT OR UPDATE ON reviews_stop
     FOR EACH ROW EXECUTE FUNCTION reviews_stop_changes();
 
+-- A process gives its own sign of life, nobody else's.
+CREATE FUNCTION reviews_heartbeat_own() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    kinds text[] := CASE audit.role() WHEN 'web' THEN '{web}' WHEN 'router' THEN '{keeper}' WHEN 'agent' THEN '{agents}'
+                        WHEN 'executor' THEN '{executor,drain}' WHEN 'sequencer' THEN '{sequencer}' END;
+BEGIN
+    IF audit.role() NOT IN ('one', 'superuser') AND (
+        NEW.kind <> ALL (kinds) OR NEW.name NOT LIKE NEW.kind || '@%'
+        OR (TG_OP = 'UPDATE' AND (OLD.name, OLD.kind) <> (NEW.name, NEW.kind))) THEN
+        RAISE EXCEPTION '% gives no sign of life as %', audit.role(), NEW.name USING ERRCODE = 'DK002';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER reviews_heartbeat_own BEFORE INSERT OR UPDATE ON reviews_heartbeat
+    FOR EACH ROW EXECUTE FUNCTION reviews_heartbeat_own();
+
 -- The keeper takes autonomy away when it lapses; it never gives any.
 CREATE FUNCTION reviews_level_set() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

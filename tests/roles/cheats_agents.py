@@ -138,23 +138,15 @@ def ask_the_log_what_was_decided(world: World, s: Session, given: Given) -> None
 @cheat(agent="AG003")
 def wait_for_the_action_of_others(world: World, s: Session, given: Given) -> None:
     """Waiting locks what is waited for, and tells whether it has come."""
-    fence = s.one("SELECT fence FROM agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", _run(world))["fence"]
+    fence = s.one("SELECT fence FROM agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", given["idle_run"])["fence"]
     waiting = json.dumps({"mode": "any", "on": [str(given["rejected"])], "asked": False, "seen": []})
-    s.run("SELECT agents_park(%s, %s, %s, NULL)", world["idle_run"], fence, waiting)
-
-
-def _run(world: World) -> UUID:
-    from tests.roles.targets import start_run  # noqa: PLC0415  once, and only for this file
-
-    if "idle_run" not in world.ids:
-        world.ids["idle_run"] = start_run(world, world["robot"])
-    return world.ids["idle_run"]  # type: ignore[no-any-return]
+    s.run("SELECT agents_park(%s, %s, %s, NULL)", given["idle_run"], fence, waiting)
 
 
 @cheat(agent="DK002")
 def go_on_as_a_second_run_without_ending_the_first(world: World, s: Session, given: Given) -> None:
     """Each would have a frame of its own to use up."""
-    fence = s.one("SELECT fence FROM agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", _run(world))["fence"]
+    fence = s.one("SELECT fence FROM agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", given["idle_run"])["fence"]
     following = new_id()
     data = events.RunStarted(run=str(following), agent="robot")
     at = s.one("SELECT clock_timestamp() AS at")["at"]
@@ -163,7 +155,7 @@ def go_on_as_a_second_run_without_ending_the_first(world: World, s: Session, giv
             name=EventName.RUN_STARTED, data=data, chain=Chain(f"run:{following}", 0, bytes(32), at),
             actor=robot(world), change=(None, "open"),
         )  # fmt: skip
-    s.run("SELECT agents_continue(%s, %s, %s, '{}', %s)", world["idle_run"], fence, following, entry.hash)
+    s.run("SELECT agents_continue(%s, %s, %s, '{}', %s)", given["idle_run"], fence, following, entry.hash)
     s.run("INSERT INTO audit.event (leaf) VALUES (%s)", entry.leaf)
 
 

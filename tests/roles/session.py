@@ -105,14 +105,18 @@ class World:
         """A transaction of this login, committed at the end; rolled back when the block raises."""
         url = cluster.login_url("owner" if role == "one" else role, self.database)
         with closing(psycopg.connect(url, row_factory=dict_row)) as connection:  # a failed COMMIT closes it too
-            yield Session(connection, role)
+            yield Session(connection, role, actor=self.speaker(role))
             connection.commit()
+
+    def speaker(self, role: str) -> Actor:
+        """Who its events name: agents speak as themselves, the log refuses anything else."""
+        return Actor("agent", str(self.ids.get("robot"))) if role == "agent" else Actor("system", "tests")
 
     def signed_in(self, role: str) -> Session:
         """A connection of this login that is kept: signing in takes longer than a cheat."""
         if role not in self.kept:
             self.kept[role] = psycopg.connect(cluster.login_url(role, self.database), row_factory=dict_row)
-        return Session(self.kept[role], role)
+        return Session(self.kept[role], role, actor=self.speaker(role))
 
     def close(self) -> None:
         for connection in self.kept.values():

@@ -133,6 +133,7 @@ def _runs(world: World, made: dict[str, Any]) -> None:
     for name in ("run", "strange_run"):
         made[name] = start_run(world, world["robot" if name == "run" else "stranger"])
     made["own"] = _in_run(world, made["run"])
+    made["idle_run"] = start_run(world, world["robot"])
     with world.session("web") as s:
         s.run("""UPDATE reviews_principal SET "group" = 'main' WHERE id = %s""", world["stranger"])
     made["strange"] = _in_run(world, made["strange_run"])

@@ -254,7 +254,7 @@ def answer(s: w.Session, action: UUID, question: UUID) -> None:
     made, text = w.digest(salt, body), w.body_of(text="7")
     entry = s.event(
         EventName.QUESTION_ANSWERED, events.QuestionAnswered(revision=2, digest=made), action, seq=row["case_seq"],
-        head=bytes(row["case_head"]), commit={"payload": made},
+        head=bytes(row["case_head"]), commit={"payload": made, "text": w.digest(*text)},
     )  # fmt: skip
     message = new_id()
     w.insert(

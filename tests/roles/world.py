@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from audit import events
-from audit.entries import Entry
+from audit.entries import Actor, Entry
 from audit.events import EventName
 from reviews.ids import new_id
 from tests.roles.session import Session, World, digest
@@ -197,7 +197,7 @@ def message(
     data: events.EventData = events.MessagePosted(number=last + 1, kind=kind)
     if s.role == "router":
         name, data = EventName.QUESTION_CLOSED, events.QuestionClosed(how="timed_out")
-    entry = s.step(name, data, action)
+    entry = s.step(name, data, action, commit={"text": digest(salt, body)})
     made = new_id()
     values = {"number": last + 1, "author_id": author} | columns
     insert(
