@@ -165,7 +165,7 @@ def _label(at: tuple[str | int, ...], shape: Mapping[str, Any]) -> str:
     last = at[-1]
     if isinstance(last, int):
         return f"{str(at[-2]).replace('_', ' ').capitalize()} {last + 1}"
-    return last.replace("_", " ").capitalize()
+    return last.replace("_", " ").capitalize() or "(no name)"
 
 
 def read(payload: Mapping[str, Any], schema: Mapping[str, Any], posted: Posted) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _join(path: str, key: str) -> str:
 
 def _label(key: str, part: Mapping[str, Any]) -> str:
     own = part.get("title")
-    return str(own) if own else key.replace("_", " ").capitalize()
+    return str(own) if own else key.replace("_", " ").capitalize() or "(no name)"
 
 
 def follow(schema: Any, root: Mapping[str, Any], value: Any = None) -> Mapping[str, Any]:
