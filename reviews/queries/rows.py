@@ -18,6 +18,7 @@ SOON = 600  # seconds before the deadline at which a row says so in another colo
 TONES = {
     "approved": "good", "succeeded": "good", "rejected": "bad", "failed": "bad",
     "in_doubt": "warn", "pending": "note", "executing": "note", "expired": "warn",
+    "finished": "good", "blocked": "bad", "parked": "note",
 }  # fmt: skip
 _SQL = """
 SELECT i.id, i.ref, i.action_id, i.queue_id, i.action_type_id AS type, i.risk, i.confidence, i.amount, i.currency,

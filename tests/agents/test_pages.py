@@ -113,7 +113,7 @@ def test_a_reviewer_sees_the_run_behind_an_item_of_their_queue_but_may_not_steer
     browser = Browser(crew.house.grace)
     page = browser.get(f"/runs/{run.id}/")
     assert page.status == 200
-    assert "Cancel this run" not in page.text
+    assert "Cancel it and" not in page.text
     assert browser.post(f"/runs/{run.id}/cancel/", {}).status == 403
     assert crew.run(run).state == "parked"
 
