@@ -58,7 +58,7 @@ def test_a_call_is_named_by_its_message_and_its_id() -> None:
         (chat("c-9", confidence="0.9"), "confidence"),
         (chat("c-9", call("a", {}), call("b", {})), "two calls with the id"),
     ],
-    ids=str,
+    ids=lambda value: value[:30] if isinstance(value, str) else "row",
 )  # fmt: skip
 def test_a_malformed_conversation_is_refused_by_name_and_line(row: object, reason: str) -> None:
     found = read(lines(chat("c-1"), row, chat("c-2")))
