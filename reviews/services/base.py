@@ -119,7 +119,7 @@ class Case:
 def lock(action: UUID, *, by: Actor, request: str = "") -> Case:
     """Lock the action's row, then read it and the clock. Raises NotFound."""
     row = (
-        Action.objects.select_for_update(of=("self",))
+        Action.objects.select_for_update(of=("self",), no_key=True)
         .annotate(clock=Clock())
         .select_related("type")
         .filter(id=action)

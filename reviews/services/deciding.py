@@ -187,7 +187,7 @@ def cast(case: Case, row: DeskItem, vote: Vote, by: By) -> Decision:
     decision = insert_vote(case, row, vote, by, made, entry.id)
     if to is None:
         case.move(entry)
-        DeskItem.objects.filter(id=row.id, claimed_by=by.user).update(claimed_by=None)
+        DeskItem.objects.filter(id=row.id, claimed_by=by.user).update(claimed_by=None, claimed_until=None)
     else:
         case.move(entry, state=to, **_dates(action, to))
         change_item(row, closed_at=case.now, claimed_by=None, claimed_until=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -11,7 +13,7 @@ from django.db.models.functions import Now
 from audit import events
 from audit.events import EventName
 from audit.services import Actor, Chain, prepare, record
-from reviews.errors import NotPermitted, WrongState, desk_errors
+from reviews.errors import GateRefused, NotPermitted, WrongState, desk_errors
 from reviews.models import Action, DeskItem, Item
 from reviews.prio import breach
 from reviews.reasons import OTHER, worded
@@ -135,6 +137,9 @@ def withdraw(*, action: UUID, by: By | None = None, run: UUID | None = None, rea
         raise ValueError("an action is withdrawn by a person or by its run")
 
 
+_UNCLEAR = "its effect began and nobody knows how it ended; it is tried again, or settled"
+
+
 def _withdraw_by_person(action: UUID, by: By, reason: str) -> None:
     with desk_errors(), transaction.atomic():
         case = lock_within(action, by, "withdrawer")
@@ -142,6 +147,8 @@ def _withdraw_by_person(action: UUID, by: By, reason: str) -> None:
         if row.state not in (Status.PENDING, Status.APPROVED):
             raise lost(row)
         _demand_may_withdraw(case, by)
+        if _unclear(action):
+            raise WrongState(_UNCLEAR, state=row.state)
         words = worded(row.type, "withdraw", OTHER if reason else "", reason, required=True)
         entry = case.note(
             EventName.ACTION_WITHDRAWN,
@@ -167,8 +174,19 @@ def _demand_may_withdraw(case: Case, by: By) -> None:
     demand_authority(case, read_revision(row, row.type), by)
 
 
+@contextmanager
+def _clear_words() -> Iterator[None]:
+    """A run cannot ask whether an effect is unclear; the gate tells it by refusing."""
+    try:
+        yield
+    except GateRefused as exc:
+        if exc.sqlstate != "DK008":
+            raise
+        raise WrongState(_UNCLEAR) from exc
+
+
 def _withdraw_by_run(action: UUID, run: UUID) -> None:
-    with desk_errors(), transaction.atomic(), connection.cursor() as cursor:
+    with _clear_words(), desk_errors(), transaction.atomic(), connection.cursor() as cursor:
         own = lock_own(cursor, action)
         if own.state not in (Status.PENDING, Status.APPROVED):
             raise WrongState(f"it is {own.state} now", state=own.state)

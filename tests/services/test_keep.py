@@ -170,7 +170,6 @@ def test_time_does_nothing_to_what_is_decided(verb: Callable[[], int]) -> None:
         (services.wake_deferred, "item_deferred"),
         (services.wake_deferred, "item_asked"),
         (services.route_due, "action_proposed"),
-        (services.route_due, "item_asked"),
     ],
 )
 def test_looking_for_what_is_due_reads_an_index(verb: Callable[[], int], index: str) -> None:
@@ -184,3 +183,10 @@ def test_looking_for_what_is_due_reads_an_index(verb: Callable[[], int], index: 
             cursor.execute(f"EXPLAIN {query}")
             plans.append(" ".join(row[0] for row in cursor.fetchall()))
     assert any(index in plan for plan in plans), plans
+
+
+def test_what_may_have_happened_is_not_taken_back() -> None:
+    house = build.house()
+    row = build.finished(house, "refund.issue", AttemptEnd.UNCLEAR)
+    with build.refused(WrongState, "nobody knows how it ended"), as_role("web"):
+        services.withdraw(action=row.id, by=house.by("noor"), reason="please stop it now")
