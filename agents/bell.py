@@ -1,5 +1,6 @@
 """Rings the doorbells of executors and agent workers. A dead broker never holds up who rings."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -43,17 +44,59 @@ def producer(door: Door) -> Celery:
     return app
 
 
+class Line:
+    """One connection to the broker for one door: opened when needed, thrown away when anything goes wrong.
+
+    Celery's own pool is no help here: closed once, it stays closed.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self.door, self.app = door, producer(door)
+        self._open: tuple[Any, Any] | None = None
+        self._looked, self._was_full = 0.0, False
+
+    def ring(self, queue: str) -> bool:
+        """Publishes one message; False if so many lie there that one more is no use."""
+        connection, publisher = self._opened()
+        if self._full(connection):
+            return False
+        self.app.send_task(
+            self.door.task, args=[queue], queue=self.door.queue, expires=EXPIRES, retry=False, producer=publisher
+        )
+        return True
+
+    def _opened(self) -> tuple[Any, Any]:
+        if self._open is None:
+            connection: Any = self.app.connection_for_write()
+            connection.connect()
+            self._open = connection, self.app.amqp.Producer(connection)
+        return self._open
+
+    def _full(self, connection: Any) -> bool:
+        """Looked up once a second: whether nobody takes the messages."""
+        if time.monotonic() - self._looked >= 1:
+            self._was_full = int(connection.default_channel.client.llen(self.door.queue)) > FULL
+            self._looked = time.monotonic()
+        return self._was_full
+
+    def hang_up(self) -> None:
+        """Forgets the connection without a word to the other side, which may not answer."""
+        if self._open is not None:
+            connection, self._open = self._open[0], None
+            with contextlib.suppress(Exception):
+                connection.collect(socket_timeout=0.1)
+
+
 class Ringer(threading.Thread):
     """Publishes from a thread, so that a sweep costs nothing when the broker is dead or frozen."""
 
     def __init__(self) -> None:
         super().__init__(name="ringer", daemon=True)
-        self._doors = {door: producer(door) for door in (DESK, AGENTS)}
+        self._lines = {door: Line(door) for door in (DESK, AGENTS)}
         self._wanted: dict[tuple[Door, str], None] = {}
         self._news = threading.Condition()
         self._over = False
         self._silent_until = 0.0
-        self._full: dict[Door, tuple[float, bool]] = {}
         self.rung = 0
         self.failed = 0
 
@@ -81,36 +124,20 @@ class Ringer(threading.Thread):
                 while not self._wanted and not self._over:
                     self._news.wait()
                 if self._over:
-                    return
+                    break
                 wanted = list(self._wanted)
                 self._wanted.clear()
             self._ring_all(wanted)
+        for line in self._lines.values():
+            line.hang_up()
 
     def _ring_all(self, wanted: list[tuple[Door, str]]) -> None:
         try:
             for door, queue in wanted:
-                self._ring(door, queue)
+                self.rung += self._lines[door].ring(queue)
         except Exception as exc:  # noqa: BLE001  whatever the broker does, polling goes on without it
             self.failed += 1
             self._silent_until = time.monotonic() + BREAK
             log.warning("the broker does not answer (%s); silent for %g s", exc, BREAK)
-            for app in self._doors.values():
-                connections: Any = app.pool
-                connections.force_close_all()
-
-    def _ring(self, door: Door, queue: str) -> None:
-        app = self._doors[door]
-        if self._is_full(door, app):
-            return
-        app.send_task(door.task, args=[queue], queue=door.queue, expires=EXPIRES, retry=False)
-        self.rung += 1
-
-    def _is_full(self, door: Door, app: Any) -> bool:
-        """Looked up once a second: whether nobody takes the messages."""
-        looked, full = self._full.get(door, (0.0, False))
-        if time.monotonic() - looked < 1:
-            return full
-        with app.producer_or_acquire() as found:
-            full = int(found.connection.default_channel.client.llen(door.queue)) > FULL
-        self._full[door] = (time.monotonic(), full)
-        return full
+            for line in self._lines.values():
+                line.hang_up()
