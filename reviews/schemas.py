@@ -8,6 +8,7 @@ This is the profile of RFC 8785 that `docs/audit-log.md` describes.
 import hashlib
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -106,14 +107,24 @@ def _no_constant(word: str) -> None:
     raise _refuse("", f"{word} is not JSON")
 
 
+_FRACTION = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+
+
+def _fraction(word: str) -> Decimal:
+    """A number of a size that a person reads: 1e999999999 has a billion digits once it is written out."""
+    if not _FRACTION.fullmatch(word):
+        raise _refuse("", "holds a number that is too long")
+    return Decimal(word)
+
+
 def decode(raw: bytes | str) -> Any:
-    """Strict JSON: no duplicate keys, NaN or overlong integers; fractions arrive as Decimal."""
+    """Strict JSON in UTF-8: no duplicate keys, NaN or overlong numbers; fractions arrive as Decimal."""
     try:
         return json.loads(
-            raw,
+            raw if isinstance(raw, str) else raw.decode(),
             object_pairs_hook=_no_twins,
             parse_constant=_no_constant,
-            parse_float=Decimal,
+            parse_float=_fraction,
         )
     except (ValueError, RecursionError) as exc:
         raise _refuse("", f"is not JSON: {exc}") from exc

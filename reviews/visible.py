@@ -17,12 +17,15 @@ _HIDDEN = re.compile(
     "\u115f\u1160\u3164\uffa0"  # Hangul fillers
     "\u17b4\u17b5\u180b-\u180f"  # Khmer inherent vowels, Mongolian selectors
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero width, separators, bidi
-    "\ufe00-\ufe0f\ufeff\ufff9-\ufffb"  # variation selectors, BOM, interlinear notes
-    "\ufffe\uffff"
-    "\U0001d173-\U0001d17a"  # musical format controls
-    "\U000e0000-\U000e007f\U000e0100-\U000e01ef"  # tags, more variation selectors
+    "\u2800"  # a Braille cell without a dot
+    "\ud800-\udfff"  # halves of a character
+    "\ufe00-\ufe0f\ufeff\ufff0-\uffff"  # variation selectors, BOM, interlinear notes, none at all
+    "\U00013430-\U0001345f\U0001bca0-\U0001bca3"  # controls of hieroglyphs and of shorthand
+    "\U0001d159\U0001d173-\U0001d17a"  # musical format controls
+    "\U000e0000-\U000e0fff"  # tags, more variation selectors, and what is kept for their like
     "]"
 )
+_ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _DOMAIN = re.compile(r"(?<![\w.-])(?:[^\W_][\w-]*\.)+[^\W\d_][\w-]*", re.UNICODE)
 _MOST_MARKS = 4
 
@@ -125,8 +128,12 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def hidden_at(payload: object, paths: Sequence[str]) -> list[str]:
-    """Which of the machine-read fields at `paths` hold hidden characters."""
-    return [path for path in paths if any(has_hidden(t) for value in values_at(payload, path) for t in _texts(value))]
+    """Which of the machine-read fields at `paths` hold hidden characters, or spaces that are none to a machine."""
+    return [path for path in paths if any(_deceives(t) for value in values_at(payload, path) for t in _texts(value))]
+
+
+def _deceives(text: str) -> bool:
+    return has_hidden(text) or _ODD_SPACE.search(text) is not None
 
 
 def all_texts(payload: object) -> str:

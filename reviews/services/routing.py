@@ -21,7 +21,8 @@ from reviews.models import Action, ActionType, Decision, Item, SearchText
 from reviews.policy import Floor, Routing, route, strictest, undo_window
 from reviews.prio import pack_prio
 from reviews.queries.policy import Current, current_policy
-from reviews.registry import amount, is_loaded, payload_of, title
+from reviews.registry import amount, is_loaded, payload_of, title, validate
+from reviews.schemas import encode
 from reviews.services.base import (
     Case,
     Clock,
@@ -109,11 +110,22 @@ def read_body(action: Action, kind: ActionType, body: bytes | None) -> Read:
         return Read({}, "its bytes were erased")
     try:
         payload = payload_of(body)
+        if encode(payload) != body:
+            return Read({}, "its bytes are not in the one form in which a payload is stored")
     except DeskError as exc:
         return Read({}, f"its bytes cannot be read: {exc}")
     if not is_loaded(kind, action.type_version):
         return Read(payload, f"made for version {action.type_version} of its type")
-    return Read(payload)
+    return Read(payload, _misfit(kind, payload))
+
+
+def _misfit(kind: ActionType, payload: dict[str, Any]) -> str:
+    """Why a payload is none of its type. An agent's process checks its own; nobody has to believe it."""
+    try:
+        validate(kind, payload, stored=True)
+    except DeskError as exc:
+        return f"it does not fit its type: {exc}"
+    return ""
 
 
 def evaluate(case: Case, read: Read, policy: Current) -> Routing:
