@@ -132,6 +132,8 @@ class Ringer(threading.Thread):
             line.hang_up()
 
     def _ring_all(self, wanted: list[tuple[Door, str]]) -> None:
+        if time.monotonic() < self._silent_until:
+            return
         try:
             for door, queue in wanted:
                 self.rung += self._lines[door].ring(queue)

@@ -115,13 +115,14 @@ def test_f7_a_database_restarted_in_the_middle_leaves_no_partial_state(
     with django_db_blocker.unblock(), own_postgres() as doomed, stage("doomed") as at:
         show = Show(at, furnish())
         at.started("keeper", "drain", "executors")
-        at.faults(slow=0.05)
+        at.faults(slow=0.5)
         made = show.perform(N // 2)
         for _ in range(2):
+            at.until(lambda: done(made) or Attempt.objects.filter(ended_at=None).exists(), 30, "work under way")
             assert not done(made), "the work was done before the fault could strike"
             doomed.crash()
             connections.close_all()
-            time.sleep(1)
+            time.sleep(0.5)
         at.faults()
         show.rest(90)
         assert doomed.ended == 2
