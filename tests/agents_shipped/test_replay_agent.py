@@ -12,7 +12,7 @@ from agents import ledger
 from agents.services.importing import Imported, bring_in, open_file
 from reviews.models import Action, ActionType, Evidence, RevisionBody
 from tests.agents_shipped.chats import call, chat, lines
-from tests.agents_shipped.office import Office
+from tests.agents_shipped.office import Office, payload
 from tests.logins import as_role
 
 TWO = chat(
@@ -114,3 +114,22 @@ def test_new_arguments_make_a_new_version_that_still_takes_the_old_ones(office: 
     again = brought_in(office, chat("c-3"))
     assert ActionType.objects.get(name="shop.cancel_order").version == 2
     assert len(again.runs) == 1
+
+
+def test_a_fraction_reaches_the_ledger_as_it_was_written(office: Office) -> None:
+    done = brought_in(office, chat("c-1", call("refund_order", '{"order_id": "A1", "amount": 12.50}')))
+    run = office.onward(office.run(done.runs[0]))
+    (action,) = office.actions(run)
+    assert payload(action) == {"amount": "12.50", "order_id": "A1"}
+    office.let_through(action)
+    expected = hashlib.sha256(b'{"amount":"12.50","order_id":"A1"}').hexdigest()
+    assert [row.sha256 for row in ledger.rows(settings.LEDGER)] == [expected]
+
+
+def test_an_edited_fraction_is_taken_from_the_form_too(office: Office) -> None:
+    done = brought_in(office, chat("c-1", call("refund_order", '{"order_id": "A1", "amount": 12.50}')))
+    (action,) = office.actions(office.onward(office.run(done.runs[0])))
+    office.change(action, {"order_id": "A1", "amount": "9.75"})
+    office.execute_all()
+    expected = hashlib.sha256(b'{"amount":"9.75","order_id":"A1"}').hexdigest()
+    assert [row.sha256 for row in ledger.rows(settings.LEDGER)] == [expected]
