@@ -12,6 +12,11 @@ from tests.journey.truth import Material
 
 REST = 1.5  # seconds that an item rests which somebody gave back
 SHORT_DEADLINE = 20  # seconds that the rarest type may wait
+ONLY_DEADLINE = 60  # the same where it is the only type, so that everything must be decided by then
+
+
+def deadline(material: Material) -> int:
+    return SHORT_DEADLINE if len(material.acting) > 1 else ONLY_DEADLINE
 
 
 class Row(NamedTuple):
@@ -36,11 +41,11 @@ class Special:
 def choose(material: Material) -> Special:
     """Picks the special calls: what expires has the short deadline, what is edited gets a right call's payload."""
     calls = {f"{t.id}/{c.key}": c for t in material.conversations for c in t.calls}
-    common = [key for key in material.keys if calls[key].tool != material.rarest]
+    rare = [key for key in material.keys if calls[key].tool == material.rarest]
+    expire = next((key for key in rare if not material.right(key)), rare[0] if len(material.keys) > 1 else None)
+    common = [key for key in material.keys if key not in rare] or [key for key in rare if key != expire]
     wrong = [key for key in common if not material.right(key)]
     right = [key for key in common if material.right(key)]
-    rare = [key for key in material.keys if calls[key].tool == material.rarest]
-    expire = next((key for key in rare if not material.right(key)), rare[0] if len(rare) + len(common) > 1 else None)
     sources = {calls[key].tool: key for key in right}
     edit = next((key for key in wrong if calls[key].tool in sources), None)
     ask = next(iter(right), None)

@@ -12,7 +12,7 @@ import pytest
 from agents.ledger import Row
 from tests.journey.account import Account, against_the_log, against_the_truth, settle_up
 from tests.journey.http import Page
-from tests.journey.plan import Board, Done, choose
+from tests.journey.plan import SHORT_DEADLINE, Board, Done, choose, deadline
 from tests.journey.plan import Row as Line
 from tests.journey.record import Case, Vote
 from tests.journey.reviewer import rows
@@ -130,6 +130,15 @@ def test_the_special_calls_are_chosen_apart_from_each_other(material: Material) 
     assert (special.expire, special.edit, special.ask) == ("c-1/0/c", "c-1/0/b", "c-1/0/a")
     assert special.undo == {"c-2/0/a"}
     assert special.correction == {}
+
+
+def test_where_there_is_only_one_tool_the_others_of_it_are_decided(tmp_path: Any) -> None:
+    (tmp_path / "t.jsonl").write_text(chat("c-1", ("a", "cancel"), ("b", "cancel"), ("c", "cancel")))
+    (tmp_path / "truth.json").write_text('{"c-1/0/a": true, "c-1/0/b": false, "c-1/0/c": false}')
+    material = read(tmp_path / "t.jsonl", tmp_path / "truth.json")
+    special = choose(material)
+    assert (special.expire, special.edit, special.ask) == ("c-1/0/b", "c-1/0/c", "c-1/0/a")
+    assert deadline(material) > SHORT_DEADLINE
 
 
 def test_the_rest_follows_the_truth_and_an_unknown_call_is_not_right(material: Material) -> None:

@@ -22,7 +22,7 @@ from config.state import ROOT
 from tests.journey.account import Account, against_the_log, against_the_truth, settle_up, write_down
 from tests.journey.faults import Fault
 from tests.journey.http import Browser, File, Page
-from tests.journey.plan import SHORT_DEADLINE, Board, choose
+from tests.journey.plan import Board, choose, deadline
 from tests.journey.record import Record
 from tests.journey.reviewer import Reviewer
 from tests.journey.truth import Material
@@ -111,7 +111,7 @@ class Journey:
         _fine(lead.post(asked, page, self._choices(page, asked.fields)), "starting the runs")
         lead.close()
         runs = sum(self.seen.runs().values())
-        self.tell(f"{runs} runs started; {self.material.rarest} expires after {SHORT_DEADLINE} s")
+        self.tell(f"{runs} runs started; {self.material.rarest} expires after {deadline(self.material)} s")
 
     def _choices(self, page: Page, fields: list[tuple[str, str]]) -> dict[str, str]:
         """The guesses as they stand, but a short deadline for the rarest tool, and no tool beyond medium risk:
@@ -120,7 +120,7 @@ class Journey:
         """
         names = [row.attributes["data-tool"] for row in page.elements(data_tool="")]
         risky = {name: "medium" for name, value in fields if name.startswith("risk-") and value in {"high", "critical"}}
-        return risky | {f"within-{names.index(self.material.rarest)}": str(SHORT_DEADLINE)}
+        return risky | {f"within-{names.index(self.material.rarest)}": str(deadline(self.material))}
 
     # People work, faults strike.
 
