@@ -84,6 +84,7 @@ def _forward(mail: Mail, to: str, reason: str) -> Suggestion:
         "to": to,
         "subject": f"Fwd: {mail.subject}"[:500],
         "message": mail.id,
+        "original": mail.subject,
         "note": note,
     }
     return Suggestion("bill", "mail.forward", payload, reason)

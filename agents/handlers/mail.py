@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from pydantic import AfterValidator, Field
 
+from agents import mailboxes
 from agents.effects import EffectContext, NotDone
 
 _ADDRESS = re.compile(r"[^\s@,;:<>()\[\]\"\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -39,6 +40,13 @@ Folder = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,30}$")]
 def inbox() -> Path:
     """The mailbox that the installation reads: ASSENTRY_INBOX, or the sample's under the state folder."""
     return Path(settings.INBOX) if settings.INBOX else Path(settings.STATE_DIR) / "inbox"
+
+
+def described(id: str, *, subject: str, sender: str | None = None) -> None:
+    """NotDone unless the letter is the one that people read about: its id alone tells them nothing."""
+    letter = mailboxes.one(inbox(), id)
+    if letter.subject != subject or sender not in (None, letter.sender):
+        raise NotDone("the message in the mailbox is not the one that was described")
 
 
 def send(ctx: EffectContext, *, to: str, subject: str, text: str, **more: Any) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from agents import mailboxes
 from agents.effects import EffectContext, NotDone
-from agents.handlers.mail import Folder, Line, MailId, inbox
+from agents.handlers.mail import Folder, Line, MailId, described, inbox
 from agents.registry import ActionType, register
 from reviews.schemas import Strict
 from reviews.states import EffectMode, Reversibility, Risk
@@ -20,6 +20,10 @@ class Archive(Strict):
 
 
 def execute(payload: Archive, ctx: EffectContext) -> dict[str, Any]:
+    try:
+        described(payload.message, subject=payload.subject, sender=payload.sender)
+    except (OSError, mailboxes.NoSuchMail) as error:
+        raise NotDone("the message is not in the mailbox") from error
     return _moved(payload, back=False)
 
 

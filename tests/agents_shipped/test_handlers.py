@@ -73,7 +73,7 @@ def test_a_subject_is_one_line(subject: str) -> None:
     [
         (Archive, {"message": "../../x", "sender": "a", "subject": "b"}),
         (Archive, {"message": "0" * 32, "sender": "a", "subject": "b", "folder": "../up"}),
-        (Forward, {"to": "a@b.org", "subject": "s", "message": "x"}),
+        (Forward, {"to": "a@b.org", "subject": "s", "message": "x", "original": "s"}),
         (Gather, {"source": "../settings.py"}),
         (Gather, {"source": "/etc/passwd.txt"}),
         (Report, {"title": "t", "file": "../../x.md", "text": "x"}),
@@ -137,7 +137,7 @@ def _broken(*args: Any) -> int:
 def test_a_forward_carries_the_letter_whole_and_a_lost_one_is_a_sure_no() -> None:
     deliver(inbox())
     id = mailboxes.ids(inbox())[1]
-    payload = Forward(to="books@example.org", subject="Fwd", message=id)
+    payload = Forward(to="books@example.org", subject="Fwd", message=id, original=mailboxes.one(inbox(), id).subject)
     mail_forward.execute(payload, CTX)
     assert b"84.20 EUR" in mail.outbox[0].message().as_bytes()
     with pytest.raises(NotDone):
@@ -147,12 +147,28 @@ def test_a_forward_carries_the_letter_whole_and_a_lost_one_is_a_sure_no() -> Non
 def test_an_archived_letter_comes_back_by_undo() -> None:
     deliver(inbox())
     id = mailboxes.ids(inbox())[0]
-    payload = Archive(message=id, sender="a", subject="b")
+    letter = mailboxes.one(inbox(), id)
+    payload = Archive(message=id, sender=letter.sender, subject=letter.subject)
     assert mail_archive.execute(payload, CTX) == {"folder": "Archive", "moved": True}
     assert mail_archive.execute(payload, CTX) == {"folder": "Archive", "moved": False}
     assert id not in mailboxes.ids(inbox())
     mail_archive.undo(payload, CTX, None)
     assert id in mailboxes.ids(inbox())
+
+
+def test_a_letter_that_is_not_the_one_described_stays_where_it_is() -> None:
+    """What is approved is read by its subject and sender; the id that says which letter tells nobody anything."""
+    deliver(inbox())
+    first, second = (mailboxes.one(inbox(), id) for id in mailboxes.ids(inbox())[:2])
+    with pytest.raises(NotDone, match="described"):
+        mail_archive.execute(Archive(message=first.id, sender=second.sender, subject=second.subject), CTX)
+    with pytest.raises(NotDone, match="described"):
+        mail_archive.execute(Archive(message=first.id, sender=second.sender, subject=first.subject), CTX)
+    forward = Forward(to="books@example.org", subject="Fwd", message=first.id, original=second.subject)
+    with pytest.raises(NotDone, match="described"):
+        mail_forward.execute(forward, CTX)
+    assert mail.outbox == []
+    assert first.id in mailboxes.ids(inbox())
 
 
 def test_archiving_what_is_not_there_is_a_sure_no() -> None:
