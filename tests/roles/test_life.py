@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from audit import events
@@ -280,3 +281,25 @@ def test_a_run_hears_nothing_before_release_and_the_reason_after_it(world: World
         heard = s.run("SELECT action, state, verdict, body FROM reviews_outcomes(%s)", run)
     assert [(row["action"], row["state"], row["verdict"]) for row in heard] == [(told, "rejected", "reject")]
     assert heard[0]["body"]
+
+
+def test_an_old_answer_does_not_close_a_newer_question(world: World) -> None:
+    run = targets.start_run(world, world["robot"])
+    with world.session("agent") as s:
+        s.run("SELECT agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", run)
+        action = targets.propose_in_run(s, run)
+    with world.session("router") as s:
+        w.route(s, action)
+    with world.session("web") as s:
+        first = w.ask(s, action, world["ada"])
+    with world.session("agent") as s:
+        answer(s, action, first)
+    with world.session("web") as s:
+        w.ask(s, action, world["grace"])
+    with pytest.raises(psycopg.DatabaseError, match="no such question") as caught, world.session("agent") as s:
+        row = s.one("SELECT * FROM reviews_lock_own(%s)", action)
+        s.run(
+            "SELECT reviews_agent_answer(%s, %s, %s, %s, %s, %s)",
+            action, first, row["revision"], row["digest"], row["case_seq"] + 1, bytes(range(32)),
+        )  # fmt: skip
+    assert caught.value.sqlstate == "DK010"
