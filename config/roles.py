@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg import Connection, sql
+from psycopg.conninfo import make_conninfo
 
 from config.env import ROLES
 
@@ -216,10 +217,10 @@ def confine_sql(prefix: str) -> Iterator[str]:
 
 def confine(connection: Connection[object], *, prefix: str, database: str) -> None:
     """As a superuser, inside the database. A login that is none changes nothing: PostgreSQL warns."""
-    place = {**connection.info.get_parameters(), "password": connection.info.password, "dbname": database}
-    with Connection.connect(**place, autocommit=True) as inside:
+    place = make_conninfo(connection.info.dsn, password=connection.info.password, dbname=database)
+    with Connection.connect(place, autocommit=True) as inside:
         for statement in confine_sql(prefix):
-            inside.execute(statement)  # type: ignore[call-overload]
+            inside.execute(statement)
 
 
 LIMITS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT"
