@@ -461,6 +461,22 @@ def test_cancelling_a_run_ends_its_children_and_leaves_its_actions_decidable(cre
     assert list(names) == ["run.started", "run.cancelled"]
 
 
+def test_what_is_outside_the_frame_of_the_run_goes_to_people_and_says_so(crew: Crew) -> None:
+    crew.agent(
+        lambda run: run.wait_all(*(run.propose(kind, {"text": "a"}) for kind in ("say", "say.once", "say.once")))
+    )
+    with as_role("web"):
+        frame = {"types": ["say.once"], "per_run": 2}
+        started = services.start_run(agent="helper", frame=frame, by=crew.house.by("lin"))
+    run = crew.run(started)
+    crew.leg(run)
+    crew.route()
+    told = [{f["name"]: f["value"] for f in action.floors}["off_plan"] for action in crew.actions(run)]
+    assert "not in the frame set for this run" in told[0]
+    assert "frame" not in told[1]
+    assert "frame" in told[2] or "run" in told[2], "the third is one too many"
+
+
 def test_arguments_that_do_not_fit_the_agent_start_nothing(crew: Crew) -> None:
     crew.agent(lambda run, limit: None)
     crew.agent(_with_limit, name="counter")
