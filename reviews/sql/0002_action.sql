@@ -16,6 +16,7 @@ BEGIN
         RAISE EXCEPTION 'there is no active action type %', NEW.type_id USING ERRCODE = 'DK002';
     END IF;
     who := reviews_proposer_of(NEW);
+    NEW.proposer_id := who.id;
     PERFORM reviews_check_links(NEW, kind);
     IF NEW.reverses_id IS NOT NULL THEN
         votes := kind.reversal_needed;
@@ -38,7 +39,6 @@ BEGIN
     NEW.effect_mode := kind.effect_mode;
     NEW.effect_queue := kind.effect_queue;
     NEW.needed := votes;
-    NEW.proposer_id := who.id;
     NEW.owner_id := who.owner_id;
     NEW.agent_version := coalesce(reviews_run_version(NEW.run), who.version, '');
     NEW.created_at := clock_timestamp();
@@ -78,7 +78,9 @@ DECLARE original reviews_action;
 BEGIN
     IF a.retry_of_id IS NOT NULL THEN
         SELECT * INTO original FROM reviews_action o WHERE o.id = a.retry_of_id;
-        IF original.state NOT IN ('rejected', 'expired', 'failed') OR original.type_id <> a.type_id THEN
+        -- A program speaks of its own past; by which answer it gets it must not learn of another's.
+        IF a.requested_by_id IS NULL AND original.proposer_id IS DISTINCT FROM a.proposer_id
+           OR original.state NOT IN ('rejected', 'expired', 'failed') OR original.type_id <> a.type_id THEN
             RAISE EXCEPTION 'only what was rejected, expired or failed is proposed again' USING ERRCODE = 'DK002';
         END IF;
     END IF;

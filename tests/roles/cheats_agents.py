@@ -1,4 +1,4 @@
-"""Cheats of agents that hold a real run, and of logins that tell stories: loose events, borrowed names, strange waits."""
+"""Cheats of agents with a real run, and of logins that tell stories: loose events, borrowed names, strange waits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ ESCALATED = EventName.ACTION_ESCALATED, events.ActionEscalated(reason_code="sla_
 
 
 def story(
-    world: World, s: Session, case: str, name: EventName, data: events.EventData, actor: Actor, commit: dict[str, bytes] | None = None
+    world: World,
+    s: Session,
+    case: str,
+    name: EventName,
+    data: events.EventData,
+    actor: Actor,
+    commit: dict[str, bytes] | None = None,
 ) -> Any:
     """The next event of any case, whoever it belongs to."""
     with world.session("auditor") as other:  # a cheat may know what its login cannot read
@@ -138,7 +144,9 @@ def ask_the_log_what_was_decided(world: World, s: Session, given: Given) -> None
 @cheat(agent="AG003")
 def wait_for_the_action_of_others(world: World, s: Session, given: Given) -> None:
     """Waiting locks what is waited for, and tells whether it has come."""
-    fence = s.one("SELECT fence FROM agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", given["idle_run"])["fence"]
+    fence = s.one("SELECT fence FROM agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", given["idle_run"])[
+        "fence"
+    ]
     waiting = json.dumps({"mode": "any", "on": [str(given["rejected"])], "asked": False, "seen": []})
     s.run("SELECT agents_park(%s, %s, %s, NULL)", given["idle_run"], fence, waiting)
 
@@ -146,7 +154,9 @@ def wait_for_the_action_of_others(world: World, s: Session, given: Given) -> Non
 @cheat(agent="DK002")
 def go_on_as_a_second_run_without_ending_the_first(world: World, s: Session, given: Given) -> None:
     """Each would have a frame of its own to use up."""
-    fence = s.one("SELECT fence FROM agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", given["idle_run"])["fence"]
+    fence = s.one("SELECT fence FROM agents_lease(ARRAY['robot'], ARRAY['1'], 'w', 900, %s)", given["idle_run"])[
+        "fence"
+    ]
     following = new_id()
     data = events.RunStarted(run=str(following), agent="robot")
     at = s.one("SELECT clock_timestamp() AS at")["at"]
@@ -189,3 +199,9 @@ def lease_with_a_snapshot_from_before_the_stop(world: World, s: Session, given: 
 def hold_the_lock_of_whoever_leads(world: World, s: Session, given: Given) -> None:
     """No keeper would lead, and nothing would be routed any more."""
     s.run("SELECT pg_try_advisory_lock(1)")
+
+
+@cheat(agent="DK002", web="DK002")
+def try_again_what_another_agent_proposed(world: World, s: Session, given: Given) -> None:
+    columns = {"run": given["run"]} if s.role == "agent" else {"proposer_id": world["robot"]}
+    w.propose(s, "note.add", retry_of_id=given["strange_rejected"], **columns)

@@ -133,6 +133,7 @@ def _runs(world: World, made: dict[str, Any]) -> None:
     for name in ("run", "strange_run"):
         made[name] = start_run(world, world["robot" if name == "run" else "stranger"])
     made["own"] = _in_run(world, made["run"])
+    made["strange_rejected"] = _rejected_of(world, world["stranger"])
     made["idle_run"] = start_run(world, world["robot"])
     with world.session("web") as s:
         s.run("""UPDATE reviews_principal SET "group" = 'main' WHERE id = %s""", world["stranger"])
@@ -144,6 +145,16 @@ def _runs(world: World, made: dict[str, Any]) -> None:
         w.route(s, made["own_pending"])
     with world.session("web") as s:
         made["own_question"] = w.ask(s, made["own_pending"], world["ada"])
+
+
+def _rejected_of(world: World, principal: UUID) -> UUID:
+    with world.session("web") as s:
+        action = w.propose(s, "note.add", proposer_id=principal)
+    with world.session("router") as s:
+        w.route(s, action)
+    with world.session("web") as s:
+        w.reject(s, action, world["ada"])
+    return action
 
 
 def start_run(world: World, principal: UUID) -> UUID:

@@ -1,4 +1,4 @@
-"""Bytes that no agent of ours would write: its process holds a database login, and nobody has to believe what it checked."""
+"""Bytes that no agent of ours would write: its process holds a login, and nobody has to believe what it checked."""
 
 from __future__ import annotations
 
