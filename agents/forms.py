@@ -70,7 +70,8 @@ class JsonField(forms.CharField):
 
 
 def _field(name: str, part: Mapping[str, Any], *, required: bool) -> forms.Field:
-    words = {"label": part.get("title") or name, "help_text": part.get("description", ""), "initial": part.get("default")}
+    title, initial = part.get("title") or name, part.get("default")
+    words = {"label": title, "help_text": part.get("description", ""), "initial": initial}
     kind = part.get("type")
     if kind == "boolean":
         return forms.BooleanField(required=False, **words)
@@ -82,5 +83,5 @@ def _field(name: str, part: Mapping[str, Any], *, required: bool) -> forms.Field
         )
     if kind == "string":
         return forms.CharField(max_length=part.get("maxLength", 20_000), required=required, **words)
-    initial = words.pop("initial")
+    words.pop("initial")
     return JsonField(required=required, initial=None if initial is None else json.dumps(initial), **words)

@@ -40,9 +40,7 @@ class Row:
 def encode(value: Any) -> bytes:
     """Sorted, compact JSON. Raises NotJson for anything that would not come back as it went."""
     try:
-        text = json.dumps(
-            _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
+        text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode()
     except (ValueError, RecursionError) as exc:
         raise NotJson(f"a journal keeps JSON: {exc}") from exc

@@ -17,9 +17,7 @@ STATES = OPEN + CLOSED
 class Agent(models.Model):
     """What code says about an agent beside its principal; written by `sync_registry`."""
 
-    principal = models.OneToOneField(
-        Principal, on_delete=models.PROTECT, primary_key=True, related_name="agent"
-    )
+    principal = models.OneToOneField(Principal, on_delete=models.PROTECT, primary_key=True, related_name="agent")
     schema = models.JSONField(default=dict)  # JSON Schema of the start form
     starts = models.JSONField(default=list)  # names of agents whose runs it may start
 
@@ -35,9 +33,7 @@ class Run(models.Model):
     agent_version = models.CharField(max_length=63)  # pinned: only workers that have it take the run
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="children")
     forked_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="forks")
-    continues = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, related_name="continuation"
-    )
+    continues = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="continuation")
     title = models.CharField(max_length=200, blank=True)
     args = models.JSONField(default=dict)
     frame = models.JSONField(default=dict)  # {"types": [...]|null, "per_run": n|null}
@@ -53,9 +49,7 @@ class Run(models.Model):
     result = models.BinaryField(null=True)
     error = models.CharField(max_length=4000, blank=True)
     blocked = models.JSONField(null=True)  # {"seq", "cause", "recorded", "found"}
-    started_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     case_seq = models.BigIntegerField(default=0)

@@ -1,7 +1,7 @@
 """The journal while it is replayed and written: each impure step takes the next place in it."""
 
-from contextlib import contextmanager
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 

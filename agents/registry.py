@@ -181,15 +181,16 @@ def isolated(*, empty: bool = False) -> Iterator[None]:
 
     `empty`: what was declared before is not there inside.
     """
-    before = (dict(_types), dict(_agents), dict(_sources))
+    stores: tuple[dict[Any, Any], ...] = (_types, _agents, _sources)
+    before = [dict(store) for store in stores]
     try:
         if empty:
-            for store in (_types, _agents, _sources):
+            for store in stores:
                 store.clear()
         yield
     finally:
         for name in _types.keys() - before[0].keys():
             desk.forget(name)
-        for store, old in zip((_types, _agents, _sources), before, strict=True):
+        for store, old in zip(stores, before, strict=True):
             store.clear()
-            store.update(old)  # type: ignore[arg-type]
+            store.update(old)

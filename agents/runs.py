@@ -108,7 +108,7 @@ class Run:
 
     def propose(
         self,
-        type: str,  # noqa: A002  the word of the desk
+        type: str,
         payload: Mapping[str, Any] | BaseModel,
         *,
         confidence: float | None = None,
@@ -121,9 +121,7 @@ class Run:
         body = payload.model_dump(mode="json") if isinstance(payload, BaseModel) else dict(payload)
         given = list(evidence)
         step = (_id_of(plan[0]), plan[1]) if plan else None
-        place = self._journal.take(
-            "propose", type, body, confidence, reasoning, given, step, retry_of
-        )
+        place = self._journal.take("propose", type, body, confidence, reasoning, given, step, retry_of)
         if not place.replayed:
             draft = _draft(type, body, f"{self.id}/{place.seq}", confidence, reasoning, given, step)
             value = self._at_desk(place, lambda: self._proposed(draft, retry_of))
@@ -169,7 +167,7 @@ class Run:
             on_asked(*question)
 
     def call(
-        self, type: str, payload: Mapping[str, Any] | BaseModel, *, on_asked: OnAsked | None = None, **more: Any  # noqa: A002
+        self, type: str, payload: Mapping[str, Any] | BaseModel, *, on_asked: OnAsked | None = None, **more: Any
     ) -> Outcome:
         """`propose` and wait for the end."""
         return self.wait_all(self.propose(type, payload, **more), on_asked=on_asked)[0]
@@ -286,12 +284,8 @@ class Run:
         """Looks up what is not known to be final yet."""
         wanted = [h for h in handles if not _final(self._ends.get(h.id))]
         with leaving():
-            self._ends |= services.action_ends(
-                held=self._held, actions=[h.id for h in wanted if h.kind == "action"]
-            )
-            self._ends |= services.run_ends(
-                held=self._held, runs=[h.id for h in wanted if h.kind == "run"]
-            )
+            self._ends |= services.action_ends(held=self._held, actions=[h.id for h in wanted if h.kind == "action"])
+            self._ends |= services.run_ends(held=self._held, runs=[h.id for h in wanted if h.kind == "run"])
 
     def _question(self, handles: Iterable[Handle]) -> dict[str, Any] | None:
         for handle in handles:

@@ -14,7 +14,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--owner", default="", help="username that answers for agents whose code names nobody; default: the first admin"
+            "--owner",
+            default="",
+            help="username that answers for agents whose code names nobody; default: the first admin",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
