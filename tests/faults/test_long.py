@@ -1,4 +1,4 @@
-"""The faults at length, each twice; `make test-slow` runs them."""
+"""The faults at length, those that chance decides twice; `make test-slow` runs them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.stage import furnish, stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("stage")]
 TWICE = pytest.mark.parametrize("turn", [1, 2])
-N = 120
+N = 90
 
 
 @TWICE
@@ -55,8 +55,7 @@ def test_f2_killed_after_the_effect(show: Show, turn: int) -> None:
     show.judge()
 
 
-@TWICE
-def test_f3_whole_workers_killed(show: Show, turn: int) -> None:
+def test_f3_whole_workers_killed(show: Show) -> None:
     show.stage.faults(slow=0.1)
     made = show.perform(N)
     killed = 0
@@ -73,8 +72,7 @@ def test_f3_whole_workers_killed(show: Show, turn: int) -> None:
     show.judge()
 
 
-@TWICE
-def test_f4_a_broker_flushed_all_the_time(show: Show, turn: int) -> None:
+def test_f4_a_broker_flushed_all_the_time(show: Show) -> None:
     show.stage.faults(slow=0.1)
     made = show.propose(N)
     with flushing(show.stage, every=0.7) as flushes:
@@ -85,8 +83,7 @@ def test_f4_a_broker_flushed_all_the_time(show: Show, turn: int) -> None:
     show.judge()
 
 
-@TWICE
-def test_f5_a_dead_broker_stops_no_approval_and_no_effect(show: Show, turn: int) -> None:
+def test_f5_a_dead_broker_stops_no_approval_and_no_effect(show: Show) -> None:
     show.stage.valkey.stop()
     try:
         made = show.perform(N // 2)
@@ -108,9 +105,8 @@ def test_f5_a_dead_broker_stops_no_approval_and_no_effect(show: Show, turn: int)
     show.judge()
 
 
-@TWICE
 def test_f7_a_database_restarted_in_the_middle_leaves_no_partial_state(
-    django_db_blocker: DjangoDbBlocker, django_db_setup: None, turn: int
+    django_db_blocker: DjangoDbBlocker, django_db_setup: None
 ) -> None:
     with django_db_blocker.unblock(), own_postgres() as doomed, stage("doomed") as at:
         show = Show(at, furnish())
@@ -148,13 +144,14 @@ def test_f10_a_worker_whose_clock_is_wrong_obeys_the_databases(
         assert show.states(made) == {"succeeded": 30}
         for attempt in Attempt.objects.select_related("action"):
             assert attempt.leased_at >= attempt.action.release_at
-        found = history(effects=[replace(e, at=e.at - hours * 3600) for e in sink_lines(at.sink)]).findings()
+        # Put right, with a second for the moment at which the wrong clock was set going.
+        effects = [replace(e, at=e.at - hours * 3600 + 1) for e in sink_lines(at.sink)]
+        found = history(effects=effects).findings()
         assert not found, "with their clock put right, nothing is found"
 
 
-@TWICE
 @pytest.mark.parametrize("poison", ["raises", "segfault", "not_done"])
-def test_f14_poison(show: Show, poison: str, turn: int) -> None:
+def test_f14_poison(show: Show, poison: str) -> None:
     show.stage.faults(**{poison: ["poison"]})
     bad = show.propose(1, ["play.poison"], text="poison")
     good = show.propose(30)
@@ -173,7 +170,7 @@ def test_f14_poison(show: Show, poison: str, turn: int) -> None:
 
 
 def test_f15_many_approved_at_once_are_all_done_once(show: Show) -> None:
-    count = 600
+    count = 400
     made = show.propose(count, ["play.safe"])
     waiting = Item.objects.filter(action__in=made, action__state="pending").select_related("action")
     show.stage.until(lambda: waiting.count() == count, 120, "the keeper to route")
@@ -237,8 +234,7 @@ def end_sessions(database: str) -> None:
         )
 
 
-@TWICE
-def test_f18_nothing_is_leased_or_begun_under_a_stop_placed_while_work_is_going_on(show: Show, turn: int) -> None:
+def test_f18_nothing_is_leased_or_begun_under_a_stop_placed_while_work_is_going_on(show: Show) -> None:
     show.stage.faults(slow=0.1)
     made = show.perform(60, ["play.safe"])
     show.stage.until(lambda: Attempt.objects.filter(action__in=made).count() > 5, 30, "work under way")
@@ -257,8 +253,7 @@ def test_f18_nothing_is_leased_or_begun_under_a_stop_placed_while_work_is_going_
     show.judge()
 
 
-@TWICE
-def test_f19_an_agent_worker_killed_in_a_step_resumes_with_one_proposal_for_each_place(show: Show, turn: int) -> None:
+def test_f19_an_agent_worker_killed_in_a_step_resumes_with_one_proposal_for_each_place(show: Show) -> None:
     before = show.stage.fired("step")
     show.stage.started("agents")
     show.stage.faults(step=0.2)
