@@ -43,7 +43,8 @@ INSERT INTO reviews_action (id, type_id, type_version, proposer_id, owner_id, ag
     risk, reversibility, effect_mode, effect_queue, needed, state, revision, digest, outcome, floors, policy_version,
     created_at, routed_at, decide_by, fence, failures, case_seq, case_head)
 SELECT ('01990000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
-       CASE WHEN n / 10 %% 5 = 0 THEN 'refund.issue' ELSE 'mail.send' END, 1, p.id, p.owner_id, p.version, 'bench/' || n,
+       CASE WHEN n / 10 %% 5 = 0 THEN 'refund.issue' ELSE 'mail.send' END, 1, p.id, p.owner_id, p.version,
+       'bench/' || n,
        CASE WHEN n %% 50 = 0 THEN NULL ELSE (n * 7919 %% 100003) / 100003.0 END,
        (ARRAY['low', 'low', 'low', 'low', 'low', 'low', 'medium', 'medium', 'high', 'critical'])[1 + n * 31 %% 10],
        'compensable', 'idempotent', 'default', 1, CASE WHEN n <= %(waiting)s THEN 'pending' ELSE 'succeeded' END, 1,

@@ -21,7 +21,6 @@ from reviews.durations import span
 from reviews.errors import DeskError, InvalidDecision
 from reviews.queries.detail import Detail, by_action
 from reviews.reasons import presets, rationale_required
-from reviews.services import answer as answer_question
 from reviews.services import (
     By,
     ask,
@@ -38,6 +37,7 @@ from reviews.services import (
     settle,
     withdraw,
 )
+from reviews.services import answer as answer_question
 from reviews.states import Risk, Verdict
 from reviews.views.detail import context, find
 from reviews.views.edge import (
