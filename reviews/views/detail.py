@@ -68,6 +68,7 @@ def context(request: HttpRequest, found: Detail) -> dict[str, Any]:
         "verbs": rights.verbs(found, user) if found.item else [],
         "after": rights.after(found, user),
         "history": history(found),
+        "colleagues": found.reader.colleagues(found.item.queue_id) if found.item and found.pending else [],
         "proposer": proposer(found),
         "dwell": dwell(found),
         "one_step": not rationale_required(Verdict.APPROVE, Risk(found.action.risk)) and not found.kind.question,

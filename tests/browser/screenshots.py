@@ -1,6 +1,6 @@
 """Pictures of the desk's pages in both themes and several widths: `python -m tests.browser.screenshots FOLDER`.
 
-With `--readme` only the queue, as docs/images/queue.png.
+With `--readme` instead of a folder only the queue, as docs/images/queue.png.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+
+from config.env import ROOT
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
@@ -26,14 +28,19 @@ def main() -> None:
     from tests.browser import chrome, scene
     from tests.browser.site import site
 
-    folder = Path(sys.argv[1])
+    for_readme = sys.argv[1] == "--readme"
+    folder = ROOT / "docs" / "images" if for_readme else Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     with site("pictures", profile="normal") as found:
         house = scene.furnish()
         items = scene.fill(house, 60)
-        scene.hostile(house)
+        if not for_readme:
+            scene.hostile(house)
         with sync_playwright() as play:
             browser = play.chromium.launch(**chrome.options())
+            if for_readme:
+                _readme(browser, found.url, folder / "queue.png")
+                return
             for theme in ("light", "dark"):
                 for size, (width, height) in SIZES.items():
                     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
@@ -47,6 +54,21 @@ def main() -> None:
                         page.screenshot(path=folder / f"{name}-{size}-{theme}.png", full_page=whole, **shape)
                     context.close()
             browser.close()
+
+
+def _readme(browser: Any, url: str, picture: Path) -> None:
+    """The queue as a reviewer has it open: some rows on, one selected, the preview beside it."""
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.goto(f"{url}/queue/?q=risk:medium,high")
+    page.fill("#id_username", "lin")
+    page.fill("#id_password", "secret")
+    page.click("button[type=submit]")
+    page.wait_for_url("**/queue/**")
+    for _ in range(14):
+        page.keyboard.press("j")
+    page.wait_for_selector("#preview #evidence")
+    page.wait_for_timeout(800)
+    page.screenshot(path=picture)
 
 
 def _pages(items: list[Any]) -> list[tuple[str, str]]:

@@ -180,4 +180,4 @@ def test_page_costs_the_same_queries_for_one_artefact_and_three(house: build.Hou
     mine = [
         q["sql"] for q in queries.captured_queries if not re.search("AUTHORIZATION|CONSTRAINTS|SAVEPOINT", q["sql"])
     ]
-    assert len(mine) == 19, "\n".join(mine)
+    assert len(mine) == 20, "\n".join(mine)
