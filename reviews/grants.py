@@ -26,6 +26,7 @@ VISIT = (
 )
 # Column by column, so that an agent cannot name a person as author or a date of its own.
 AGENT_REVISION = "id, action_id, number, digest, event_id, created_at, author_id, self_edit"
+PULSE = "name, kind, started_at, at, busy_at, note"
 READERS = "web router"
 RUNNING = "web router agent executor sequencer"
 
@@ -111,7 +112,8 @@ GRANTS: list[Grant] = [
     Grant("router", "reviews_authority", "SELECT"),
     # Pulse.
     Grant(READERS, "reviews_queuestamp", "SELECT INSERT UPDATE"),
-    Grant(RUNNING, "reviews_heartbeat", "SELECT INSERT UPDATE"),
+    # By column: whoever may write a whole table may also lock it, and the keeper would wait for the lock.
+    Grant(RUNNING, "reviews_heartbeat", f"SELECT INSERT({PULSE}) UPDATE({PULSE})"),
     # The start-up check of each process compares the edges with its code.
     Grant(RUNNING, "reviews_action_edge", "SELECT"),
     # Functions: what part of the hidden each role may ask for.

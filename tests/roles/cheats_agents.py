@@ -205,3 +205,9 @@ def hold_the_lock_of_whoever_leads(world: World, s: Session, given: Given) -> No
 def try_again_what_another_agent_proposed(world: World, s: Session, given: Given) -> None:
     columns = {"run": given["run"]} if s.role == "agent" else {"proposer_id": world["robot"]}
     w.propose(s, "note.add", retry_of_id=given["strange_rejected"], **columns)
+
+
+@cheat(rest=NO_RIGHT)
+def lock_the_signs_of_life(world: World, s: Session, given: Given) -> None:
+    """The keeper writes its own between two sweeps, and would wait."""
+    s.run("LOCK TABLE reviews_heartbeat IN ACCESS EXCLUSIVE MODE")
