@@ -172,10 +172,10 @@ DECLARE
 BEGIN
     PERFORM agents_hold(run, fence);
     -- What stands in its journal and nothing else: to wait is to lock for a moment, and to learn the end.
-    IF EXISTS (SELECT FROM unnest(wanted) AS w(id) WHERE NOT EXISTS (
-            SELECT FROM agents_journal j WHERE j.run_id = agents_park.run AND j.kind IN ('propose', 'child')
-              AND w.id::text IN (convert_from(j.result, 'UTF8')::jsonb->>'action',
-                                 convert_from(j.result, 'UTF8')::jsonb->>'run'))) THEN
+    IF EXISTS (SELECT w.id::text FROM unnest(wanted) AS w(id)
+            EXCEPT SELECT coalesce(v.said->>'action', v.said->>'run') FROM agents_journal j
+            CROSS JOIN LATERAL (SELECT convert_from(j.result, 'UTF8')::jsonb AS said) AS v
+            WHERE j.run_id = agents_park.run AND j.kind IN ('propose', 'child')) THEN
         RAISE EXCEPTION 'run % waits for something that it did not start', run USING ERRCODE = 'AG003';
     END IF;
     PERFORM FROM reviews_action a WHERE a.id = ANY (wanted) ORDER BY a.id FOR SHARE;
