@@ -12,7 +12,7 @@ from agents.effects import Answer, EffectContext
 from agents.registry import source_handler
 
 # The journey's outside system takes its time, so that a worker can be killed in the middle of an effect.
-_SLOW = 0.25 if settings.PROFILE == "journey" else 0.0
+_SLOW = 0.4 if settings.PROFILE == "journey" else 0.0
 
 
 def execute(payload: dict[str, Any], ctx: EffectContext) -> dict[str, Any]:

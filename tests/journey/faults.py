@@ -16,7 +16,8 @@ import redis
 from agents import ledger
 from tests.journey.record import Record, Work
 
-LOOK = 0.03  # seconds between two looks for the right moment
+LOOK = 0.02  # seconds between two looks for the right moment
+GLANCE = 3.0  # seconds between two looks at what else is going on
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Fault(threading.Thread):
     pids: Callable[[], dict[str, int]]
     stop: threading.Event
     ledger: Path
-    hope: Callable[[], bool]  # whether an effect that must not be repeated may still come along
+    hope: Callable[[], bool]  # whether to wait for an effect that must not be repeated, or take any
 
     def __post_init__(self) -> None:
         super().__init__(name=f"fault {self.kind}", daemon=True)
@@ -71,24 +72,24 @@ class Fault(threading.Thread):
     def _executors(self, record: Record, struck: Struck) -> None:
         """Kills the executor in the middle of an effect; of one that must not be repeated, if one comes along."""
         while not self.stop.is_set():
-            pid, hope = self.pids().get("executors", 0), self.hope()
-            deadline = time.monotonic() + 0.5
-            while time.monotonic() < deadline:
+            pid, choosy = self.pids().get("executors", 0), self.hope()
+            deadline = time.monotonic() + GLANCE
+            while time.monotonic() < deadline and not self.stop.is_set():
                 mine = [work for work in record.begun() if pid and group_of(work.worker) == pid]
-                chosen = [work for work in mine if work.mode == "once" or not hope]
+                chosen = [work for work in mine if work.mode == "once" or not choosy]
                 if chosen and self._kill_at(record, pid, chosen[0], struck):
                     return
                 time.sleep(LOOK)
 
     def _kill_at(self, record: Record, pid: int, work: Work, struck: Struck) -> bool:
         """Kills between the effect and its record, the worst moment; if both were done by then it does not count."""
-        soon = time.monotonic() + 0.4
+        soon = time.monotonic() + 0.6
         while time.monotonic() < soon and not any(row.action == work.action for row in ledger.rows(self.ledger)):
             time.sleep(0.01)
         os.killpg(pid, signal.SIGKILL)
         self._until_new("executors", pid)
         if record.attempt_end(work) not in {None, "lost", "unclear"}:
-            return False
+            return False  # the effect and its record were both done: another one is taken
         struck.open = f"a begun effect in its hands ({work.mode})"
         struck.detail = f"process group {pid}, action {work.action}, attempt {work.fence}"
         return True

@@ -147,13 +147,18 @@ class Journey:
         )
 
     def _hope(self) -> bool:
-        """Whether a right call of a type that must not be repeated is still to come, or parked and undecided."""
+        """Whether the executor's killer may wait for a call that must not be repeated.
+
+        It may while such a right call is still to come and half of all right calls are, so that in the end
+        it strikes in any case.
+        """
         with self.looking:
             cases = self.seen.cases()
-        coming = [
-            case for case in cases if case.mode == "once" and case.state in WAITING and self.material.right(case.key)
-        ]
-        return bool(coming) or len(cases) < len(self.material.keys)
+        right = [case for case in cases if self.material.right(case.key)]
+        waiting = [case for case in right if case.state in WAITING]
+        expected = sum(self.material.right(key) for key in self.material.keys)
+        late = 2 * (expected - len(right) + len(waiting)) < expected
+        return not late and (len(cases) < len(self.material.keys) or any(case.mode == "once" for case in waiting))
 
     def _reviewer(self, name: str) -> Reviewer:
         """Each reads the whole queue; the settler also looks after what expires soon and what is in doubt."""
