@@ -108,3 +108,18 @@ def test_the_documents_sample_of_a_leaf_has_the_envelopes_keys() -> None:
     sample = DOC.partition('{"actor"')[2].partition("(broken")[0]
     for key in verify.ENVELOPE[1:]:
         assert f'"{key}":' in sample
+
+
+@pytest.mark.django_db
+def test_a_page_of_the_search_reads_an_index_in_its_own_order() -> None:
+    page = "EXPLAIN SELECT e.* FROM audit.event_web e WHERE {} AND e.n < 9 ORDER BY e.n DESC LIMIT 50"
+    sql("SET LOCAL enable_seqscan = off")
+    sql("SET LOCAL enable_bitmapscan = off")
+    for where, index in (
+        ("e.name = 'x'", "event_by_name"),
+        ("e.actor_ref = 'x'", "event_by_actor"),
+        ("true", "event_pkey"),
+    ):
+        plan = "\n".join(row[0] for row in sql(page.format(where)))
+        assert f"Index Scan Backward using {index}" in plan
+        assert "Sort" not in plan
