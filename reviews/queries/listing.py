@@ -35,6 +35,7 @@ ORDERS = {
     "conf": "least confident first",
     "-conf": "most confident first",
 }
+_BY_RISK = ("CROSS JOIN unnest(%(risks)s::int[]) AS r (risk)", "r.risk")
 _COLUMNS = {
     "age": ("i.entered", "timestamptz", "ASC"),
     "-age": ("i.entered", "timestamptz", "DESC"),
@@ -174,10 +175,12 @@ def _ordered(wanted: Filter, order: str, after: str, rows: int) -> Keys:
     past = f"({column}, i.id) {sign} (%(at)s::{kind}, %(id)s::uuid)" if last else "true"
     conditions, values = _conditions(wanted)
     confidence, more = confidence_clause(wanted)
+    # The index of confidence leads with the risk, those of the times do not.
+    risks, risk = _BY_RISK if kind == "float8" else ("", "ANY(%(risks)s)")
     sql = f"""
-        SELECT x.k, x.id FROM unnest(%(queues)s::text[]) AS m (queue) CROSS JOIN LATERAL (
+        SELECT x.k, x.id FROM unnest(%(queues)s::text[]) AS m (queue) {risks} CROSS JOIN LATERAL (
                SELECT {column} AS k, i.id FROM reviews_item_desk i
-                WHERE i.waiting AND i.queue_id = m.queue AND i.risk_rank = ANY(%(risks)s) AND {column} IS NOT NULL
+                WHERE i.waiting AND i.queue_id = m.queue AND i.risk_rank = {risk} AND {column} IS NOT NULL
                   AND {past} AND {confidence} AND {conditions}
                 ORDER BY {column} {direction}, i.id {direction} LIMIT %(rows)s) x
          ORDER BY x.k {direction}, x.id {direction} LIMIT %(rows)s"""  # noqa: S608  names are from _COLUMNS

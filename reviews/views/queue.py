@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from reviews.charts import Chart, histogram
 from reviews.forms import LIST, from_panel
 from reviews.queries import cube, listing, stats
-from reviews.queries.filters import IS_WORDS, Filter, resolve
+from reviews.queries.filters import IS_WORDS, UNKNOWN, Filter, resolve
 from reviews.queries.grammar import BadQuery, Query, parse
 from reviews.queries.reach import Reader
 from reviews.queries.rows import Row, rows
@@ -143,6 +143,7 @@ def _context(request: HttpRequest, found: Listing) -> dict[str, Any]:
         "matches": _matches(found),
         "chart": _chart(found, wanted, hand_set),
         "hand_set": hand_set,
+        "unordered": _unordered(found),
         "chips": [(str(term), found.url(found.query.minus(term))) for term in found.query.terms],
         "views": _views(found),
         "orders": listing.ORDERS.items(),
@@ -183,6 +184,13 @@ def _chart(found: Listing, wanted: Filter, hand_set: Iterable[stats.HandSet]) ->
     return histogram(
         bars, unknown, chosen=chosen, taus=taus, url=lambda r: found.url(found.query.replaced("conf", [r]))
     )
+
+
+def _unordered(found: Listing) -> int:
+    """How many have no place in an order by confidence, since theirs is unknown; they are never hidden silently."""
+    if not found.order.endswith("conf") or not found.wanted.waiting or found.wanted.ranges:
+        return 0
+    return sum(cell.n for cell in cube.chosen(found.cells, found.wanted) if cell.cb == UNKNOWN)
 
 
 def _views(found: Listing) -> list[tuple[str, str, bool]]:

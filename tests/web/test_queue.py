@@ -199,6 +199,14 @@ def test_orders_mean_what_they_say(house: build.House, ada: Browser) -> None:
     assert ada.get("/queue/?sort=-age").refs == refs(high, low)
 
 
+def test_order_by_confidence_says_what_has_no_place_in_it(house: build.House, ada: Browser) -> None:
+    known, unknown = build.pending(house, confidence=0.5), build.pending(house, confidence=None)
+    page = ada.get("/queue/?sort=conf")
+    assert page.refs == refs(known)
+    assert "1 of unknown confidence have no place in this order" in page.plain
+    assert ada.get("/queue/?q=conf:none").refs == refs(unknown)
+
+
 @pytest.mark.parametrize("after", ["x", "bm90anNvbg", "WyJwcmlvIiwgMSwgMl0", "%00", "WyJwcmlvIiwgImEiLCAiYiIsICJjIl0"])
 def test_cursor_that_is_nonsense_starts_at_the_beginning(house: build.House, ada: Browser, after: str) -> None:
     item = build.pending(house)

@@ -1,0 +1,61 @@
+"""How PostgreSQL would answer each page of the queue: by the index made for it, never by counting rows away."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests import build
+from tests.web.pages import Browser
+
+
+def plan(sql: str) -> str:
+    """The plan where reading a whole table is only what is left when nothing else can be done."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")  # so few rows are otherwise sorted for nothing
+        cursor.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+@pytest.mark.parametrize(
+    ("url", "index"),
+    [
+        ("/queue/", "item_risk"),
+        ("/queue/?q=risk:low", "item_risk"),
+        ("/queue/?q=conf:0.30..0.35", "item_cell"),
+        ("/queue/?q=risk:low+conf:none", "item_cell"),
+        ("/queue/?q=type:mail.send", "item_risk"),
+        ("/queue/?sort=age", "item_entered"),
+        ("/queue/?sort=-age", "item_entered"),
+        ("/queue/?sort=due", "item_due"),
+        ("/queue/?sort=conf", "item_confidence"),
+    ],
+)
+def test_each_list_is_served_by_its_index(house: build.House, ada: Browser, url: str, index: str) -> None:
+    for confidence in (0.31, None, *[0.9] * 45):
+        build.proposed(house, confidence=confidence)
+    build.route()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE reviews_item")
+    with CaptureQueriesContext(connection) as queries:
+        assert ada.get(url).refs
+    (listed,) = [q["sql"] for q in queries.captured_queries if "= m.queue" in q["sql"]]
+    found = plan(listed)
+    assert index in found, found
+    assert "Seq Scan on reviews_item" not in found
+    assert "OFFSET" not in listed.upper()
+
+
+def test_no_page_of_the_queue_counts_without_a_bound(house: build.House, ada: Browser) -> None:
+    build.pending(house)
+    with CaptureQueriesContext(connection) as queries:
+        for url in ("/queue/", "/queue/?q=word", "/queue/?q=type:mail.send+age:%3C2h", "/queue/?q=is:decided"):
+            ada.get(url)
+    asked = [q["sql"] for q in queries.captured_queries]
+    counts = [sql for sql in asked if "count(*)" in sql.lower() and "reviews_item" in sql]
+    assert counts
+    assert [sql for sql in counts if "LIMIT" not in sql] == []
