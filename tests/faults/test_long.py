@@ -247,7 +247,7 @@ def test_f18_nothing_is_leased_or_begun_under_a_stop_placed_while_work_is_going_
     time.sleep(1)
     assert Attempt.objects.filter(action__in=made).count() == open_now, "nothing is leased"
     with as_role("web"):
-        lift_stop(stop=stop, reason="it was looked into, and is well", by=show.house.by("lin"))
+        lift_stop(stop=stop.id, reason="it was looked into, and is well", by=show.house.by("lin"))
     show.rest(60)
     assert show.states(made) == {"succeeded": 60}
     show.judge()
