@@ -8,14 +8,17 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from audit.queries import health
 from reviews.charts import Chart, histogram
 from reviews.forms import LIST, from_panel
+from reviews.models import User
 from reviews.queries import cube, listing, stats
 from reviews.queries.filters import IS_WORDS, UNKNOWN, Filter, resolve
 from reviews.queries.grammar import BadQuery, Query, parse
@@ -144,6 +147,7 @@ def _context(request: HttpRequest, found: Listing) -> dict[str, Any]:
         "chart": _chart(found, wanted, hand_set),
         "hand_set": hand_set,
         "unordered": _unordered(found),
+        "alarms": _alarms(signed_in(request)),
         "chips": [(str(term), found.url(found.query.minus(term))) for term in found.query.terms],
         "views": _views(found),
         "orders": listing.ORDERS.items(),
@@ -184,6 +188,17 @@ def _chart(found: Listing, wanted: Filter, hand_set: Iterable[stats.HandSet]) ->
     return histogram(
         bars, unknown, chosen=chosen, taus=taus, url=lambda r: found.url(found.query.replaced("conf", [r]))
     )
+
+
+def _alarms(user: User) -> tuple[str, ...]:
+    """What is wrong with the record, for those who may look at it; asked at most every ten seconds."""
+    if not user.has_perm("audit.view_audit"):
+        return ()
+    found: tuple[str, ...] | None = cache.get("audit-alarms")
+    if found is None:
+        found = tuple(health().alarms)
+        cache.set("audit-alarms", found, 10)
+    return found
 
 
 def _unordered(found: Listing) -> int:

@@ -119,6 +119,15 @@ def test_page_by_the_actions_id_is_the_same_page(house: build.House, ada: Browse
     assert ada.get(f"/action/{item.action_id}/").plain == ada.open(item).plain
 
 
+def test_action_without_an_item_has_a_page_and_no_verbs(house: build.House, ada: Browser, mallory: Browser) -> None:
+    action = build.proposed(house)
+    page = ada.get(f"/action/{action}/")
+    assert page.status == 200
+    assert "Mail kim@example.org" in page.plain
+    assert 'data-verb="approve"' not in page.text
+    assert mallory.get(f"/action/{action}/").status == 404
+
+
 def test_preview_is_the_same_without_the_frame(house: build.House, ada: Browser) -> None:
     item = build.pending(house)
     fragment = ada.get(f"/a/ACT-{item.ref}/", **HX)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -317,3 +319,14 @@ def test_in_doubt_is_found_from_the_list(house: build.House, ada: Browser) -> No
     page = ada.get("/queue/?q=is:in_doubt")
     assert page.refs == refs(build.item_of(action.id))
     assert "1 in doubt" in page.plain
+
+
+def test_alarms_of_the_record_are_shown_to_those_who_may_look_at_it(
+    house: build.House, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    alarm = SimpleNamespace(alarms=("An event has waited 90 s for its place in the log.",))
+    monkeypatch.setattr("reviews.views.queue.health", lambda: alarm)
+    assert "waited 90 s" in Browser(house.lin).get("/queue/").plain
+    assert "waited 90 s" not in ada.get("/queue/").plain
+    cache.clear()
