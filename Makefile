@@ -27,13 +27,13 @@ reset: ## stops it and removes everything it kept
 	@sh .ci/venv run $(VENV) -m config.supervise reset
 
 test: venv-dev ## the suite, five minutes at most; safe beside a running demo
-	@$(PY) -m pytest -n $(XDIST) --dist worksteal -m "not slow" tests
+	@$(PY) -m pytest -n $(XDIST) -m "not slow" tests
 
 test-one: venv-dev ## a part of it on a server that stays: make test-one T="tests/services -k edit"
 	@ASSENTRY_TEST_CLUSTER=$${ASSENTRY_TEST_CLUSTER:-$$($(PY) -m tests.cluster where)} $(PY) -m pytest -p no:randomly -q $(T)
 
 test-slow: venv-dev ## the long fault runs and chaos
-	@$(PY) -m pytest -n $(XDIST) --dist worksteal -m slow tests
+	@$(PY) -m pytest -n $(XDIST) -m slow tests
 
 test-browser: venv-dev ## the browser tests alone
 	@$(PY) -m pytest -m "browser and not slow" tests
