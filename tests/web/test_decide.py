@@ -26,7 +26,10 @@ def test_approval_is_recorded_with_what_was_shown(house: build.House, ada: Brows
     build.state_of(item.action_id, Status.APPROVED)
 
 
-def test_next_page_says_what_was_done_and_offers_the_way_back(house: build.House, ada: Browser) -> None:
+def test_next_page_says_what_was_done_and_offers_the_way_back(
+    house: build.House, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build.timings(monkeypatch, undo_low=60.0)  # a slow machine must not close the window
     item = build.pending(house)
     ada.send(item, "decide", verdict="approve")
     page = ada.get("/queue/")
