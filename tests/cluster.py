@@ -28,7 +28,7 @@ import psycopg
 from config import roles
 from config.embedded import Postgres
 from config.env import ROLES
-from config.machine import HOST, account, folder, free_port, keep_secret, write_private
+from config.machine import HOST, ServerError, account, folder, free_port, keep_secret, write_private
 from config.state import ROOT
 
 PREFIX = "assentry_"
@@ -100,8 +100,21 @@ def _new_base() -> Path:
     _copy_secrets(base)
     folder(base / "state", who)
     if not kept:
+        write_private(base / "pid", f"{os.getpid()}\n")
         atexit.register(remove, base, os.getpid())
+        _sweep()
     return base
+
+
+def _sweep() -> None:
+    """Ends the clusters of runs that were killed, and removes their folders."""
+    for path in Path(_tmp()).glob("assentry-test-*/pid"):
+        try:
+            if not _lives(int(path.read_text(encoding="utf-8"))):
+                server(path.parent).stop()
+                shutil.rmtree(path.parent, ignore_errors=True)
+        except (OSError, ValueError, ServerError):
+            continue  # another run sweeps the same folder, or it is somebody else's
 
 
 def _copy_secrets(base: Path) -> None:
