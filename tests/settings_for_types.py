@@ -6,4 +6,4 @@ import os
 
 os.environ["DATABASE_URL"] = "postgresql://127.0.0.1:5432/types"
 
-from config.settings import *  # noqa: E402, F403  the environment must be set before
+from config.settings import *  # noqa: F403  the environment must be set before
