@@ -13,6 +13,7 @@
   let current = null; // the row that keys act on
   let opener = null; // what had the focus before the dialog
   let previewTimer = 0;
+  let returning = null; // the row to go to once the list has been read again
 
   document.documentElement.classList.add("script");
   const previewOn = () => localStorage.getItem("preview") !== "off";
@@ -57,7 +58,7 @@
     if (shown(current.dataset.ref)) return;
     previewTimer = setTimeout(() => {
       if (current && !shown(current.dataset.ref)) {
-        htmx.ajax("GET", $(".ask", current).getAttribute("href"), { target: "#preview", swap: "innerHTML" });
+        htmx.ajax("GET", $(".ask", current).getAttribute("href"), { source: "#preview", target: "#preview", swap: "innerHTML" });
       }
     }, 90);
   }
@@ -360,10 +361,11 @@
 
   body.addEventListener("htmx:afterSwap", (event) => {
     const target = event.detail.target;
+    htmx.process(document.getElementById(target.id) || target); // at once: a fast key must not find a bare link
     if (target.id === "dialog") { gone($$("[data-result=applied]", dialog)); return show(); }
     if (target.id === "toasts") return toasted($(".toast", toasts));
     if (target.id === "preview") return previewed();
-    if (target.id === "batch" || target.id === "more" || target.closest?.("#batch")) return prepareRows();
+    if (target.id === "batch" || target.id === "more" || target.closest?.("#batch")) return listed();
     const alert = $("[role=alert]", target);
     if (alert && inDialog()) { busy(false); alert.focus(); const wrong = $("[aria-invalid=true]", dialog) || $("textarea", dialog); wrong?.focus(); }
   });
@@ -394,7 +396,7 @@
     const row = toast.dataset.ref && rowOf(toast.dataset.ref);
     if (toast.dataset.gone !== undefined && row) leave(row);
     if (toast.dataset.back !== undefined) reloadList(toast.dataset.ref);
-    if (toast.dataset.reload !== undefined) { const open = article(); if (open) htmx.ajax("GET", `/a/${toast.dataset.ref}/`, { target: "#preview", swap: "innerHTML" }); }
+    if (toast.dataset.reload !== undefined) { const open = article(); if (open) htmx.ajax("GET", `/a/${toast.dataset.ref}/`, { source: "#preview", target: "#preview", swap: "innerHTML" }); }
     body.dispatchEvent(new CustomEvent("desk:changed"));
     countDown(toast);
   }
@@ -407,11 +409,17 @@
 
   function reloadList(ref) {
     if (page !== "queue") return location.reload();
-    htmx.ajax("GET", location.pathname + location.search, { target: "#batch", select: "#batch", swap: "outerHTML" }).then(() => {
-      current = null;
-      prepareRows();
-      focusRow(rowOf(ref) || rows()[0]);
-    });
+    returning = ref || "";
+    // A source of its own: requests of one element wait for each other, and the last one wins.
+    htmx.ajax("GET", location.pathname + location.search, { source: "#strip", target: "#batch", select: "#batch", swap: "outerHTML" });
+  }
+
+  function listed() {
+    current = current && current.isConnected ? current : null;
+    prepareRows();
+    if (returning === null) return;
+    focusRow(rowOf(returning) || rows()[0]);
+    returning = null;
   }
 
   // The time left is said in words; what decides is the server's clock.
