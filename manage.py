@@ -17,7 +17,6 @@ LOGINS = {
     "sync_registry": "web",
     "seed": "web",
     "propose": "web",
-    "after_restore": "web",
     "createsuperuser": "web",
     "changepassword": "web",
     "clearsessions": "web",

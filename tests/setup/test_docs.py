@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from config.state import ROOT
+from manage import LOGINS
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 COMMANDS = {path.stem for path in ROOT.glob("*/management/commands/*.py")}
-DJANGO = {"migrate", "shell", "createsuperuser", "check", "help", "makemigrations", "showmigrations", "test"}
+APPS = ("agents", "audit", "config", "reviews")
+DJANGO = {
+    "migrate", "shell", "createsuperuser", "changepassword", "clearsessions", "runserver", "check", "help",
+    "makemigrations", "showmigrations", "test",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -26,3 +31,10 @@ def test_commands_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE)) <= TARGETS
     assert set(re.findall(r"manage\.py ([a-z_]+)", text)) <= COMMANDS | DJANGO
+
+
+def test_messages_and_comments_in_the_code_name_commands_that_exist() -> None:
+    code = [ROOT / "manage.py", *(path for app in APPS for path in (ROOT / app).rglob("*.py"))]
+    named = {name for path in code for name in re.findall(r"manage\.py ([a-z_]+)", path.read_text(encoding="utf-8"))}
+    assert "provision" in named, "the texts were looked at"
+    assert named | set(LOGINS) <= COMMANDS | DJANGO

@@ -11,7 +11,7 @@ from agents.queries import registry_differences
 
 
 class Command(BaseCommand):
-    requires_system_checks = ()  # the start-up check of manage.py looks at what matters
+    requires_system_checks = ()  # the start-up check in manage.py, made before this, looks at what matters
     help = "Carry out approved actions without a broker and take back lost leases. Many may run."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -28,7 +28,7 @@ class Deaf:
 
 
 class Command(BaseCommand):
-    requires_system_checks = ()  # the start-up check of manage.py looks at what matters
+    requires_system_checks = ()  # the start-up check in manage.py, made before this, looks at what matters
     help = "Route proposals, expire, wake and ring, twice a second. Many may run; one leads."
 
     def handle(self, *args: Any, **options: Any) -> None:

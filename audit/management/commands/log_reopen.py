@@ -28,4 +28,4 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"{settings.LOG_ORIGIN} goes on after {restored} restored events.")
         self.stdout.write(f"{old.origin} had {old.size}; what lies between is lost here and known by its anchor.")
-        self.stdout.write("Next: manage.py after_restore, before any executor starts.")
+        self.stdout.write("Effects after the backup may have happened: settle them before executors and drain start.")
