@@ -13,7 +13,6 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-MAX_ROWS = 10_000
 MAX_RESULT = 64 * 1024
 
 Kind: TypeAlias = Literal["step", "propose", "wait", "child", "answer", "now", "random", "timer", "patched"]

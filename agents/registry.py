@@ -165,10 +165,6 @@ def find_type(name: str) -> ActionType | None:
     return _types.get(name)
 
 
-def source_names() -> tuple[str, ...]:
-    return tuple(sorted(_sources))
-
-
 def handler_of(name: str, source: str) -> Handler | None:
     """The handler of a type, by its name where code declares it, else by where its row came from."""
     known = _types.get(name)

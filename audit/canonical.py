@@ -81,8 +81,3 @@ def stamp(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise NotCanonical("a time without a zone has no canonical form")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def unstamp(text: str) -> datetime:
-    """Reads what stamp wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

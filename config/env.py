@@ -22,7 +22,6 @@ from config.state import ROOT, demo_values, own_state
 
 ROLES = ("owner", "web", "router", "agent", "executor", "sequencer", "auditor")
 RoleName = Literal["owner", "web", "router", "agent", "executor", "sequencer", "auditor", "superuser"]
-BROKER_USERS = {"executor": "executor", "router": "router", "agent": "agent"}
 TLS_OPTIONS = {"sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "channel_binding"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 Names = Annotated[tuple[str, ...], NoDecode]

@@ -135,7 +135,7 @@ def broken_chain(timings: Timings) -> list[str]:
 
 
 def laxer_than_normal(timings: Timings) -> list[str]:
-    """Names of the guards that are weaker than in the normal profile: printed, and logged as an event."""
+    """Names of the guards that are weaker than in the normal profile."""
     guards = ("undo_low", "undo_high", "dwell_low", "dwell_medium", "dwell_high")
     return [name for name in guards if getattr(timings, name) < getattr(NORMAL, name)]
 

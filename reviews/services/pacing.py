@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
@@ -89,11 +88,3 @@ def demand_pace(*, user: User, risk: Risk, now: datetime) -> None:
     if len(recent) >= cap:
         wait = max(1, int((recent[-1] + _MINUTE - now).total_seconds()) + 1)
         raise TooFast(f"{cap} decisions in a minute is the most at this risk", wait=wait)
-
-
-def demand_looked(item: UUID, token: str, user: User) -> datetime:
-    """`shown_at` for callers that cannot go on without it."""
-    found = shown_at(token, user, str(item))
-    if found is None:
-        raise InvalidDecision("open it first: the page's stamp is missing or not valid")
-    return found
