@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-import time
 from pathlib import Path
 
 import psycopg
@@ -211,7 +210,6 @@ def test_every_login_can_hold_a_lock_for_as_long_as_its_timeouts_allow(world: Wo
         with pytest.raises(psycopg.errors.LockNotAvailable), world.session("web") as other:
             other.run("SET LOCAL lock_timeout = '50ms'")
             other.action(action)
-        time.sleep(0)
 
 
 def test_the_document_lists_exactly_the_powers_that_are_tested() -> None:
