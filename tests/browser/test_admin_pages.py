@@ -43,16 +43,6 @@ def desk(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[Site, 
         yield found, house
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(**chrome.options())
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def lead(desk: tuple[Site, build.House], chromium: Any, request: Any) -> Iterator[Any]:
     """Lin, signed in; `request.param` may name a colour scheme."""

@@ -165,6 +165,7 @@ def test_a_page_of_the_queue_is_read_in_order_from_its_index(index: str, where: 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")  # a few rows are sorted sooner than read in order
         if index == "item_cell":  # an empty table costs the same through either
             cursor.execute("DROP INDEX item_risk")
         cursor.execute(f"EXPLAIN SELECT id FROM reviews_item WHERE waiting AND {where} ORDER BY {order} LIMIT 50")
