@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from audit import events
@@ -22,7 +21,7 @@ from audit.services import Entry, record
 from reviews.errors import InvalidDecision, desk_errors
 from reviews.ids import new_id
 from reviews.models import Action, Decision, DeskItem
-from reviews.policy import BatchItem, Parties, batch_block_reason, may_approve, may_decide, undo_window
+from reviews.policy import BatchItem, Parties, batch_block_reason, may_approve, may_decide
 from reviews.policy import Case as Matter
 from reviews.queries.policy import Current, current_policy, grants_of
 from reviews.reasons import worded
@@ -32,6 +31,7 @@ from reviews.services.base import By, Case, Clock, actor, after_commit, case_of,
 from reviews.services.deciding import CLOSING, Vote, case_facts
 from reviews.services.pacing import demand_batch_look
 from reviews.services.routing import Read, read_body
+from reviews.services.windows import undo_seconds, valid_seconds
 from reviews.states import Reversibility, Risk, Status, Verdict
 from reviews.visible import hidden_at
 
@@ -115,7 +115,7 @@ def _vote(decision: DecisionIn, found: Mapping[UUID, Judged], opened_at: datetim
 
 
 def _lock_all(ids: Sequence[UUID], by: By, batch: UUID) -> dict[UUID, Judged]:
-    """Lock the actions in the order of their keys, then read everything about them at once."""
+    """Lock the actions in the order of their keys, read everything about them at once; in the order selected."""
     queues = reached(by.user).values("queue")
     wanted = DeskItem.objects.filter(id__in=ids, queue__in=queues)
     actions = list(
@@ -127,9 +127,9 @@ def _lock_all(ids: Sequence[UUID], by: By, batch: UUID) -> dict[UUID, Judged]:
     )
     who = actor(by)
     cases = {a.id: case_of(a, by=who, request=by.request, batch=batch) for a in actions}
-    rows = DeskItem.objects.filter(id__in=ids, action__in=list(cases)).select_related("claimed_by")
+    rows = DeskItem.objects.filter(action__in=list(cases)).select_related("claimed_by").in_bulk(ids)
     about = _about([a.id for a in actions], by)
-    return {row.id: _judged(row, cases[row.action_id], about[row.action_id], by) for row in rows}
+    return {id: _judged(row, cases[row.action_id], about[row.action_id], by) for id in ids if (row := rows.get(id))}
 
 
 _ABOUT = """
@@ -179,8 +179,8 @@ def _judged(row: DeskItem, case: Case, about: tuple[Any, ...], by: By) -> Judged
 def _judge_all(items: Sequence[Selected], found: Mapping[UUID, Judged], verdict: Verdict, by: By) -> None:
     policy, grants = current_policy(), grants_of(by.user)
     pending = [o for o in found.values() if o.case.action.state == Status.PENDING]
-    _demand_size(len(items), pending, verdict, policy)
-    kind = pending[0].case.action.type_id if pending else ""
+    kind = _kind(pending)
+    _demand_size(len(items), kind, pending, verdict, policy)
     winners = _winners([o for o in found.values() if o.case.action.state != Status.PENDING])
     for item, version, digest in items:
         one = found.get(item)
@@ -193,14 +193,20 @@ def _judge_all(items: Sequence[Selected], found: Mapping[UUID, Judged], verdict:
         )
 
 
-def _demand_size(count: int, pending: Sequence[Judged], verdict: Verdict, policy: Current) -> None:
+def _kind(pending: Sequence[Judged]) -> str:
+    """The batch's type: that of the first selected, passing over what is blocked for its risk."""
+    by_risk = sorted(pending, key=lambda one: Risk(one.case.action.risk).rank > Risk.MEDIUM.rank)
+    return by_risk[0].case.action.type_id if by_risk else ""
+
+
+def _demand_size(count: int, kind: str, pending: Sequence[Judged], verdict: Verdict, policy: Current) -> None:
     if not pending:
         return
     # What is of higher risk is blocked by itself; the limit is that of the riskiest that may stay.
     usual = [Risk(o.case.action.risk) for o in pending]
     allowed = [r for r in usual if r.rank <= Risk.MEDIUM.rank] or [Risk.LOW]
     highest = max(allowed, key=lambda risk: risk.rank)
-    most = policy.document.of(pending[0].case.action.type_id).batch_limit(verdict, highest)
+    most = policy.document.of(kind).batch_limit(verdict, highest)
     if count > most:
         raise InvalidDecision(f"{most} at a time is the most here, these are {count}")
 
@@ -331,8 +337,8 @@ def _insert_decisions(cursor: Any, chosen: Sequence[Judged], vote: Vote, by: By)
 
 
 def _move_actions(cursor: Any, chosen: Sequence[Judged], to: Status) -> None:
-    windows = [_window(one) for one in chosen]
-    lasts = [one.case.action.type.valid_for or settings.TIMINGS.valid_for for one in chosen]
+    windows = [undo_seconds(one.case.action) for one in chosen]
+    lasts = [valid_seconds(one.case.action) for one in chosen]
     cursor.execute(
         "UPDATE reviews_action a SET state = %s, case_seq = x.s, case_head = x.h,"
         " release_at = clock_timestamp() + make_interval(secs => x.w),"
@@ -347,12 +353,6 @@ def _move_actions(cursor: Any, chosen: Sequence[Judged], to: Status) -> None:
     )  # fmt: skip
     if cursor.rowcount != len(chosen):
         raise RuntimeError("a row that was locked has changed")
-
-
-def _window(one: Judged) -> float:
-    action = one.case.action
-    least = action.type.undo_window or 0
-    return undo_window(Risk(action.risk), settings.TIMINGS, at_least=least)
 
 
 def _close_items(cursor: Any, chosen: Sequence[Judged]) -> None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from audit import events
@@ -26,7 +25,7 @@ from reviews.errors import (
 from reviews.ids import new_id
 from reviews.models import Action, Decision, DeskItem, Retraction, Revision
 from reviews.policy import Case as Matter
-from reviews.policy import Parties, may_approve, may_decide, undo_window
+from reviews.policy import Parties, may_approve, may_decide
 from reviews.queries.policy import grants_of
 from reviews.reasons import rationale_required, worded
 from reviews.registry import amount
@@ -40,7 +39,6 @@ from reviews.services.base import (
     demand_pending,
     demand_seen,
     digest_of,
-    in_seconds,
     last_numbers,
     lock,
     locked_item,
@@ -48,6 +46,7 @@ from reviews.services.base import (
 from reviews.services.pacing import demand_look, demand_pace
 from reviews.services.proposing import permille
 from reviews.services.routing import Read, read_revision
+from reviews.services.windows import closing_dates, undo_seconds
 from reviews.states import MODE, Outcome, Risk, Status, Verdict
 from reviews.visible import all_texts, hidden_at
 
@@ -189,7 +188,7 @@ def cast(case: Case, row: DeskItem, vote: Vote, by: By) -> Decision:
         case.move(entry)
         DeskItem.objects.filter(id=row.id, claimed_by=by.user).update(claimed_by=None, claimed_until=None)
     else:
-        case.move(entry, state=to, **_dates(action, to))
+        case.move(entry, state=to, **closing_dates(action, to, window=undo_seconds(action)))
         change_item(row, closed_at=case.now, claimed_by=None, claimed_until=None)
     return decision
 
@@ -209,17 +208,6 @@ def _approvals(action: Action) -> int:
         reviewer__isnull=False,
         retraction=None,
     ).count()
-
-
-def _dates(action: Action, to: Status) -> dict[str, Any]:
-    """By the database's clock: when it is released, and until when it may start."""
-    least = action.type.undo_window or 0
-    window = undo_window(Risk(action.risk), settings.TIMINGS, at_least=least)
-    dates: dict[str, Any] = {"release_at": in_seconds(window)}
-    if to is Status.APPROVED:
-        lasts = action.type.valid_for or settings.TIMINGS.valid_for
-        dates["valid_until"] = in_seconds(window + lasts)
-    return dates
 
 
 def retractions(action: Action, by: By) -> int:

@@ -18,7 +18,7 @@ from reviews.errors import DeskError, desk_errors
 from reviews.facts import gather
 from reviews.ids import new_id
 from reviews.models import Action, ActionType, Decision, Item, SearchText
-from reviews.policy import Floor, Routing, route, strictest, undo_window
+from reviews.policy import Floor, Routing, route, strictest
 from reviews.prio import pack_prio
 from reviews.queries.policy import Current, current_policy
 from reviews.registry import amount, is_loaded, payload_of, title, validate
@@ -34,6 +34,7 @@ from reviews.services.base import (
     sweep,
 )
 from reviews.services.proposing import permille
+from reviews.services.windows import closing_dates, undo_seconds
 from reviews.states import MODE, Outcome, Purpose, Risk, Status, Verdict
 from reviews.visible import all_texts, hidden_at
 
@@ -258,20 +259,9 @@ def _by_policy(case: Case, routing: Routing, verdict: Verdict) -> None:
     decision = new_id()
     entry = case.note(EventName.DECISION_RECORDED, _vote(action, decision, routing, verdict), to=to)
     _insert_vote(action, decision, verdict, entry)
-    case.move(entry, state=to, **_dates(action, routing, to))
-
-
-def _dates(action: Action, routing: Routing, to: Status) -> dict[str, Any]:
-    """Monitored work can be taken back for a while; what needs nobody starts at once."""
-    window = 0.0
-    if routing.outcome is Outcome.EXECUTE_AND_MONITOR:
-        least = action.type.undo_window or 0
-        window = undo_window(Risk(action.risk), settings.TIMINGS, at_least=least)
-    dates: dict[str, Any] = {"release_at": in_seconds(window)}
-    if to is Status.APPROVED:
-        lasts = action.type.valid_for or settings.TIMINGS.valid_for
-        dates["valid_until"] = in_seconds(window + lasts)
-    return dates
+    # Monitored work can be taken back for a while; what needs nobody starts at once.
+    window = undo_seconds(action) if routing.outcome is Outcome.EXECUTE_AND_MONITOR else 0.0
+    case.move(entry, state=to, **closing_dates(action, to, window=window))
 
 
 def _vote(action: Action, decision: UUID, routing: Routing, verdict: Verdict) -> events.DecisionRecorded:

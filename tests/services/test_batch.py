@@ -116,6 +116,15 @@ def test_another_type_a_claim_a_question_and_a_hidden_character_are_left_out() -
     ]
 
 
+def test_the_first_selected_names_the_type_of_a_batch_and_high_risk_names_none() -> None:
+    house = build.house()
+    mail, note, grave = build.pending(house), build.pending(house, "note.add"), build.pending(house, "files.delete")
+    high = ("blocked", "high risk goes one by one")
+    result = batch(house, select([grave, note, mail]))
+    assert outcome(result) == [high, ("applied", ""), ("blocked", "a batch is of one type, this is mail.send")]
+    assert outcome(batch(house, select([grave, mail]))) == [high, ("applied", "")]
+
+
 def test_ones_own_claim_is_no_obstacle() -> None:
     house = build.house()
     item = build.pending(house)
