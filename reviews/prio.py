@@ -12,27 +12,22 @@ _COST_BITS = 48
 _MOST = (1 << _COST_BITS) - 1
 _NOT_BREACHED = 1 << (_COST_BITS + 2)
 
-# What one minor unit is worth, in thousandths of a cent of the desk's own currency. Settings may
-# bring a table of their own; rates order the queue, they never decide anything.
+# What one minor unit is worth, in thousandths of a cent of the desk's own currency. They
+# order the queue, they never decide anything.
 RATES: Mapping[str, int] = {
     "EUR": 1000, "USD": 900, "GBP": 1150, "CHF": 1050, "SEK": 90, "NOK": 85, "DKK": 134,
     "PLN": 235, "JPY": 600, "CAD": 650, "AUD": 600,
 }  # fmt: skip
 
 
-def expected_cost(
-    amount: int | None,
-    currency: str,
-    confidence: float | None,
-    rates: Mapping[str, int] = RATES,
-) -> int:
+def expected_cost(amount: int | None, currency: str, confidence: float | None) -> int:
     """amount x (1 - confidence) in thousandths; a missing confidence is 0, an unknown currency the most."""
     if amount is None:
         return 0
-    if currency not in rates:
+    if currency not in RATES:
         return _MOST
     doubt = 1000 - round(1000 * (confidence or 0.0))
-    return min(_MOST, abs(amount) * rates[currency] * doubt // 1000)
+    return min(_MOST, abs(amount) * RATES[currency] * doubt // 1000)
 
 
 def pack_prio(
@@ -42,14 +37,13 @@ def pack_prio(
     currency: str = "",
     confidence: float | None = None,
     breached: bool = False,
-    rates: Mapping[str, int] = RATES,
 ) -> int:
     """The stored `prio` of an item."""
-    cost = expected_cost(amount, currency, confidence, rates)
+    cost = expected_cost(amount, currency, confidence)
     late = 0 if breached else _NOT_BREACHED
     return late | (Risk.CRITICAL.rank - risk.rank) << _COST_BITS | (_MOST - cost)
 
 
 def breach(prio: int) -> int:
-    """The same item once its time is up."""
+    """The same item once it is late."""
     return prio & ~_NOT_BREACHED
