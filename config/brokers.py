@@ -61,7 +61,7 @@ def celery_settings(env: Env, timings: Timings, bell: Doorbell, user: str) -> di
 
 
 def transport(prefix: str, visibility: float) -> dict[str, Any]:
-    """Options of the Redis transport; an empty prefix is left out."""
+    """Options of the Redis transport."""
     return {
         "visibility_timeout": visibility,
         "socket_timeout": 5,
@@ -70,7 +70,7 @@ def transport(prefix: str, visibility: float) -> dict[str, Any]:
         "health_check_interval": 5,
         "retry_on_timeout": False,
         "queue_order_strategy": "round_robin",
-        **({"global_keyprefix": prefix} if prefix else {}),
+        "global_keyprefix": prefix,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
     }

@@ -41,8 +41,6 @@ OUTBOX_DIR = ENV.outbox_dir
 SECRETS_DIR = ENV.secrets_dir
 SHARED_SECRETS = ENV.shared_secrets
 BROKERS = _brokers.doorbells(ENV, TIMINGS)
-BROKER_URL = next((bell["broker_url"] for bell in BROKERS.values()), None)
-BROKER_TRANSPORT_OPTIONS = _brokers.transport("", TIMINGS.visibility)
 
 INSTALLED_APPS = [
     "django.contrib.admin",

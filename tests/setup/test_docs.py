@@ -33,6 +33,13 @@ def test_commands_exist(page: Path) -> None:
     assert set(re.findall(r"manage\.py ([a-z_]+)", text)) <= COMMANDS | DJANGO
 
 
+def test_readme_leads_to_every_page() -> None:
+    readme = PAGES[0].read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")]
+    assert "docs/reviewing.md" in pages
+    assert [page for page in pages if f"({page})" not in readme] == []
+
+
 def test_messages_and_comments_in_the_code_name_commands_that_exist() -> None:
     code = [ROOT / "manage.py", *(path for app in APPS for path in (ROOT / app).rglob("*.py"))]
     named = {name for path in code for name in re.findall(r"manage\.py ([a-z_]+)", path.read_text(encoding="utf-8"))}
