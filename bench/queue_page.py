@@ -46,11 +46,12 @@ SELECT ('01990000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
        CASE WHEN n / 10 %% 5 = 0 THEN 'refund.issue' ELSE 'mail.send' END, 1, p.id, p.owner_id, p.version,
        'bench/' || n,
        CASE WHEN n %% 50 = 0 THEN NULL ELSE (n * 7919 %% 100003) / 100003.0 END,
-       (ARRAY['low', 'low', 'low', 'low', 'low', 'low', 'medium', 'medium', 'high', 'critical'])[1 + n * 31 %% 10],
+       (ARRAY['low', 'low', 'low', 'low', 'low', 'low', 'medium', 'medium', 'high', 'critical'])
+           [(1 + n * 31 %% 10)::int],
        'compensable', 'idempotent', 'default', 1, CASE WHEN n <= %(waiting)s THEN 'pending' ELSE 'succeeded' END, 1,
        sha256(n::text::bytea), 'review', '[]', 0, now() - n * interval '1 s', now() - n * interval '1 s',
        now() + interval '1 day', 0, 0, 1, sha256('\\x00'::bytea)
-  FROM generate_series(1, %(total)s) AS n, reviews_principal p WHERE p.name = 'helper'
+  FROM generate_series(1::bigint, %(total)s) AS n, reviews_principal p WHERE p.name = 'helper'
 """
 _ITEMS = """
 INSERT INTO reviews_item (id, ref, action_id, purpose, queue_id, action_type_id, principal_id, risk, confidence, amount,
