@@ -20,7 +20,7 @@ from audit.events import EventName
 from audit.services import Entry, record
 from reviews.errors import InvalidDecision, desk_errors
 from reviews.ids import new_id
-from reviews.models import Action, Decision, DeskItem
+from reviews.models import Action, ActionType, Decision, DeskItem
 from reviews.policy import BatchItem, Parties, batch_block_reason, may_approve, may_decide
 from reviews.policy import Case as Matter
 from reviews.queries.policy import Current, current_policy, grants_of
@@ -99,11 +99,13 @@ def _result(one: Judged | None, item: UUID) -> ItemResult:
 
 
 def _vote(decision: DecisionIn, found: Mapping[UUID, Judged], opened_at: datetime | None, dwell: int) -> Vote:
-    """One rationale for all; rejecting always needs one."""
+    """One rationale for all; rejecting always needs one. A type's own reasons count where all are of one type."""
+    kinds = {one.case.action.type for one in found.values()}
     words = decision.rationale.strip()
-    for one in list(found.values())[:1]:
+    if kinds:
+        kind = kinds.pop() if len(kinds) == 1 else ActionType(presets={})
         required = decision.verdict is Verdict.REJECT
-        words = worded(one.case.action.type, decision.verdict, decision.reason_code, words, required=required)
+        words = worded(kind, decision.verdict, decision.reason_code, words, required=required)
     return Vote(
         verdict=decision.verdict,
         code=decision.reason_code,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit.models import Content, Event
 from reviews import services
 from reviews.errors import InvalidDecision
-from reviews.models import Authority, Decision, Item, QueueStamp
+from reviews.models import ActionType, Authority, Decision, Item, QueueStamp
 from reviews.schemas import DecisionIn
 from reviews.services import BatchResult
 from reviews.states import Status, Verdict
@@ -123,6 +123,17 @@ def test_the_first_selected_names_the_type_of_a_batch_and_high_risk_names_none()
     result = batch(house, select([grave, note, mail]))
     assert outcome(result) == [high, ("applied", ""), ("blocked", "a batch is of one type, this is mail.send")]
     assert outcome(batch(house, select([grave, mail]))) == [high, ("applied", "")]
+
+
+def test_different_types_are_rejected_together_for_one_of_the_usual_reasons() -> None:
+    house = build.house()
+    note, mail = build.pending(house, "note.add"), build.pending(house)
+    own = {"reject": [{"code": "dull", "text": "Too dull a note."}]}
+    ActionType.objects.filter(name="note.add").update(presets=own)
+    chosen = select([note, mail])
+    with build.refused(InvalidDecision, "no reason code"):
+        batch(house, chosen, DecisionIn(verdict=Verdict.REJECT, reason_code="dull"))
+    assert batch(house, chosen, DecisionIn(verdict=Verdict.REJECT, reason_code="not_needed")).applied == 2
 
 
 def test_ones_own_claim_is_no_obstacle() -> None:
