@@ -251,7 +251,7 @@ def _level(facts: Facts) -> Floor:
 def _amount(facts: Facts) -> Floor:
     limits = facts.rules.limits
     if facts.amount is None or limits is None:
-        missing = "unknown" if facts.amount is None else "no limits set"
+        missing = "unknown" if facts.amount is None else "without a limit"
         required = facts.amount_required
         return Floor("amount", missing, _O.REVIEW if required else _O.AUTO_EXECUTE)
     if facts.currency != limits.currency:
