@@ -10,7 +10,7 @@ from reviews.states import Risk
 
 _COST_BITS = 48
 _MOST = (1 << _COST_BITS) - 1
-_NOT_BREACHED = 1 << (_COST_BITS + 2)
+NOT_BREACHED = 1 << (_COST_BITS + 2)  # a prio below this is of an item that is late
 
 # What one minor unit is worth, in thousandths of a cent of the desk's own currency. They
 # order the queue, they never decide anything.
@@ -40,10 +40,10 @@ def pack_prio(
 ) -> int:
     """The stored `prio` of an item."""
     cost = expected_cost(amount, currency, confidence)
-    late = 0 if breached else _NOT_BREACHED
+    late = 0 if breached else NOT_BREACHED
     return late | (Risk.CRITICAL.rank - risk.rank) << _COST_BITS | (_MOST - cost)
 
 
 def breach(prio: int) -> int:
     """The same item once it is late."""
-    return prio & ~_NOT_BREACHED
+    return prio & ~NOT_BREACHED

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from reviews.models import Level, User
+from reviews.prio import NOT_BREACHED
 
 MOST = 1_000
 
@@ -40,11 +41,10 @@ SELECT (SELECT min(x.entered) FROM unnest(%(queues)s::text[]) q (name) CROSS JOI
        (SELECT count(*) FROM reviews_decision d WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject')
           AND d.created_at > now() - interval '1 hour')
 """
-_NOT_BREACHED = 1 << 50
 
 
 def strip(queues: Sequence[str], user: User) -> Strip:
-    values: dict[str, Any] = {"queues": list(queues), "me": user.pk, "most": MOST + 1, "unbreached": _NOT_BREACHED}
+    values: dict[str, Any] = {"queues": list(queues), "me": user.pk, "most": MOST + 1, "unbreached": NOT_BREACHED}
     with connection.cursor() as cursor:
         cursor.execute(_STRIP, values)
         return Strip(*cursor.fetchone())
