@@ -33,6 +33,15 @@ def test_commands_exist(page: Path) -> None:
     assert set(re.findall(r"manage\.py ([a-z_]+)", text)) <= COMMANDS | DJANGO
 
 
+def test_every_refusal_of_the_database_is_explained() -> None:
+    raised = {
+        code for path in ROOT.glob("*/sql/*.sql") for code in re.findall(r"'([A-Z]{2}\d{3})'", path.read_text("utf-8"))
+    }
+    told = (ROOT / "docs" / "security.md").read_text("utf-8") + (ROOT / "docs" / "audit-log.md").read_text("utf-8")
+    assert {"DK001", "AU001", "AG001"} <= raised
+    assert sorted(code for code in raised if code not in told) == []
+
+
 def test_readme_leads_to_every_page() -> None:
     readme = PAGES[0].read_text(encoding="utf-8")
     pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")]
