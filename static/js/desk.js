@@ -404,7 +404,6 @@
   function refusedToast(toast) {
     if (toast.dataset.status === "409" && current) body.dispatchEvent(new CustomEvent("desk:changed"));
     announce(toast.textContent.trim());
-    if (!toast.querySelector("textarea")) setTimeout(() => toast.remove(), 8000);
   }
 
   function reloadList(ref) {
