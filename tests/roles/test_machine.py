@@ -302,6 +302,6 @@ def test_the_database_allows_exactly_what_the_rules_allow(world: World) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_long_walks_see_every_state_fifty_times(world: World) -> None:
-    visits = walk(world, 300, 30)
+    visits = walk(world, 360, 30)
     assert {state: seen for state, seen in visits.items() if seen < 50} == {}
     assert set(visits) == set(WANTED)

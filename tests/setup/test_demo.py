@@ -69,7 +69,8 @@ class Clone:
         raise AssertionError(said)
 
     def pids(self) -> dict[str, int]:
-        found = re.findall(r"^  (\w+) +RUNNING +pid (\d+)", self.run("make", "status"), re.MULTILINE)
+        said, _ = self.popen("make", "status").communicate(timeout=60)  # not 0 while one is starting again
+        found = re.findall(r"^  (\w+) +RUNNING +pid (\d+)", said, re.MULTILINE)
         return {name: int(pid) for name, pid in found}
 
 
