@@ -26,6 +26,11 @@ READY = 400
 PROCESSES = {"agents", "drain", "executors", "keeper", "postgres", "sequencer", "valkey", "web"}
 
 
+def _hear_ctrl_c() -> None:
+    """A suite started in the background has SIGINT ignored, and children inherit that; a terminal's have not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Clone:
     """A clone that belongs to one OS user, and the commands that this user types in it."""
 
@@ -43,7 +48,7 @@ class Clone:
         options = self.user.popen() if self.user.uid != os.geteuid() else {}
         return subprocess.Popen(
             command, cwd=self.path / "assentry", env=self.environ, text=True, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_hear_ctrl_c, **options,  # noqa: PLW1509
         )  # fmt: skip
 
     def run(self, *command: str) -> str:
