@@ -30,7 +30,7 @@ def attack(show: Show, names: tuple[str, ...]) -> None:
         died.extend(show.stage.revive())
         return bool(died) or taken(show.stage)
 
-    show.stage.until(struck, 30, f"the executors to take {names}")
+    show.stage.until(struck, 90, f"the executors to take {names}")
     made = show.perform(6, ["play.safe"])
     show.rest()
     assert show.states(made) == {"succeeded": 6}
