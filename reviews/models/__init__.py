@@ -1,0 +1,55 @@
+"""The desk's rows: fields, constraints, indexes. Verbs live in `services`.
+
+What a row may become is held by the triggers in `sql/`; what a process may
+try, by `grants`. Money is in minor units, times are UTC.
+"""
+
+from reviews.models.actions import (
+    Action,
+    Evidence,
+    EvidenceBody,
+    Message,
+    MessageBody,
+    Revision,
+    RevisionBody,
+    SearchText,
+)
+from reviews.models.attempts import Attempt, Circuit, Heartbeat
+from reviews.models.items import DeskItem, Item, PendingCube, PendingDelta, QueueStamp
+from reviews.models.people import ActionType, Authority, Level, Principal, Queue, Reach, User, new_pseudonym
+from reviews.models.rules import PolicyDraft, PolicyVersion, Stop
+from reviews.models.votes import Decision, Retraction
+from reviews.models.words import NAME
+
+__all__ = [
+    "NAME",
+    "Action",
+    "ActionType",
+    "Attempt",
+    "Authority",
+    "Circuit",
+    "Decision",
+    "DeskItem",
+    "Evidence",
+    "EvidenceBody",
+    "Heartbeat",
+    "Item",
+    "Level",
+    "Message",
+    "MessageBody",
+    "PendingCube",
+    "PendingDelta",
+    "PolicyDraft",
+    "PolicyVersion",
+    "Principal",
+    "Queue",
+    "QueueStamp",
+    "Reach",
+    "Retraction",
+    "Revision",
+    "RevisionBody",
+    "SearchText",
+    "Stop",
+    "User",
+    "new_pseudonym",
+]
