@@ -23,6 +23,7 @@ _AGENT_FUNCTIONS = (
     "agents_child_outcomes(uuid,bigint,uuid[])",
     "agents_known_sources(uuid,text[])",
     "agents_rule_records(uuid,text[])",
+    "agents_receipts(uuid,bigint,uuid)",
 )
 
 GRANTS: list[Grant] = [

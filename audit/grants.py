@@ -41,6 +41,19 @@ GRANTS: list[Grant] = [
     Grant("web", "audit.head", "SELECT"),
     Grant("web", "audit.checkpoint", "SELECT"),
     Grant("web", "audit.job", "SELECT INSERT"),
+    # Receipts are signed by who decides or routes; agents see theirs through functions that look at who asks.
+    Grant("web router", "audit.receipt", "SELECT INSERT(event_id, note)"),
+    Grant("web router", "audit.receipt_key", "SELECT INSERT(vkey, role)"),
+    Grant("auditor", "audit.receipt", "SELECT"),
+    Grant("sequencer auditor", "audit.receipt_key", "SELECT"),
+    Grant(READERS, "audit.receipts(text)", "EXECUTE"),
+    # The process that carries checkpoints outside has the sequencer's login, and not its key.
+    Grant("sequencer", "audit.anchor", "SELECT INSERT UPDATE DELETE"),
+    Grant("sequencer", "audit.signature", "SELECT INSERT(size, signer, line)"),
+    Grant("sequencer", "audit.timestamp", "SELECT INSERT(size, authority, note, token)"),
+    Grant("web router auditor", "audit.anchor", "SELECT"),
+    Grant("web router auditor", "audit.signature", "SELECT"),
+    Grant("web router auditor", "audit.timestamp", "SELECT"),
     Grant("web", "audit.erase(uuid,text)", "EXECUTE"),
     # The keeper watches, reconciles and carries out jobs.
     Grant("router", "audit.event", "SELECT"),
@@ -51,7 +64,7 @@ GRANTS: list[Grant] = [
     Grant("router", "audit.head", "SELECT"),
     Grant("router", "audit.checkpoint", "SELECT"),
     Grant("router", "audit.content", "SELECT"),
-    Grant("router", "audit.job", "SELECT UPDATE"),
+    Grant("router", "audit.job", "SELECT INSERT UPDATE"),
     # The sequencer alone gives places in the tree and signs.
     Grant("sequencer", "audit.event", "SELECT INSERT(leaf)"),
     Grant("sequencer", "audit.event_name", "SELECT"),

@@ -2,8 +2,10 @@
 
 from django.db import migrations
 
+from audit.migrations._sql import run
+
 
 class Migration(migrations.Migration):
     dependencies = [("audit", "0001_the_record")]
 
-    operations = []
+    operations = [run("0002_witness")]
