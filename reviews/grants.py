@@ -102,6 +102,9 @@ GRANTS: list[Grant] = [
     Grant("web", "reviews_user", "SELECT INSERT UPDATE"),
     Grant("web", "reviews_user_groups", "SELECT INSERT UPDATE DELETE"),
     Grant("web", "reviews_user_user_permissions", "SELECT INSERT UPDATE DELETE"),
+    # A person's own views of the queue tell nothing of what happened.
+    Grant("web", "reviews_savedview", "SELECT INSERT UPDATE DELETE"),
+    Grant("web", "reviews_defaultview", "SELECT INSERT UPDATE DELETE"),
     Grant("web", "reviews_queue", "SELECT INSERT UPDATE"),
     Grant("web", "reviews_reach", "SELECT INSERT UPDATE DELETE"),
     Grant("web", "reviews_authority", "SELECT INSERT UPDATE DELETE"),

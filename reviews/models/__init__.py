@@ -18,6 +18,7 @@ from reviews.models.attempts import Attempt, Circuit, Heartbeat
 from reviews.models.items import DeskItem, Item, PendingCube, PendingDelta, QueueStamp
 from reviews.models.people import ActionType, Authority, Level, Principal, Queue, Reach, User, new_pseudonym
 from reviews.models.rules import PolicyDraft, PolicyVersion, Stop
+from reviews.models.saved import DefaultView, SavedView
 from reviews.models.votes import Decision, Retraction
 from reviews.models.words import NAME
 
@@ -29,6 +30,7 @@ __all__ = [
     "Authority",
     "Circuit",
     "Decision",
+    "DefaultView",
     "DeskItem",
     "Evidence",
     "EvidenceBody",
@@ -48,6 +50,7 @@ __all__ = [
     "Retraction",
     "Revision",
     "RevisionBody",
+    "SavedView",
     "SearchText",
     "Stop",
     "User",

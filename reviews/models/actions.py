@@ -203,6 +203,8 @@ class SearchText(models.Model):
     revision = models.PositiveIntegerField()
     title = models.CharField(max_length=400)  # the ask in one sentence, hidden characters escaped
     text = models.TextField()
+    fields = models.JSONField(null=True)  # values by dotted path, see reviews.searchable
+    # `words tsvector` beside it, and the indexes of both, are made in sql/0003_views.sql.
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["action", "revision"], name="search_text_revision")]

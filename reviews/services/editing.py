@@ -40,7 +40,8 @@ from reviews.services.deciding import (
     reason_for,
 )
 from reviews.services.proposing import Text, revision_rows, text_of
-from reviews.services.routing import Read, read_revision, routed_event, write_search_text
+from reviews.services.routing import Read, read_revision, routed_event
+from reviews.services.search_text import write_search_text
 from reviews.services.sql import together
 from reviews.states import Outcome, Reversibility, Risk, Verdict
 

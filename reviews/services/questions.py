@@ -25,8 +25,8 @@ from reviews.services.routing import (
     policy_actor,
     read_revision,
     routed_event,
-    write_search_text,
 )
+from reviews.services.search_text import write_search_text
 from reviews.states import Outcome, Risk, Status
 
 # A question pauses the clock for this share of the time to decide, then the item comes back.

@@ -17,11 +17,11 @@ from audit.services import Actor, Entry, record
 from reviews.errors import DeskError, desk_errors
 from reviews.facts import gather
 from reviews.ids import new_id
-from reviews.models import Action, ActionType, Decision, Item, SearchText
+from reviews.models import Action, ActionType, Decision, Item
 from reviews.policy import Floor, Routing, route, strictest
 from reviews.prio import pack_prio
 from reviews.queries.policy import Current, current_policy
-from reviews.registry import amount, is_loaded, payload_of, title, validate
+from reviews.registry import amount, is_loaded, payload_of, validate
 from reviews.schemas import encode
 from reviews.services.base import (
     Case,
@@ -34,15 +34,15 @@ from reviews.services.base import (
     sweep,
 )
 from reviews.services.proposing import permille
+from reviews.services.search_text import write_search_text
 from reviews.services.windows import closing_dates, undo_seconds
 from reviews.states import MODE, Outcome, Purpose, Risk, Status, Verdict
-from reviews.visible import all_texts, hidden_at
+from reviews.visible import hidden_at
 
 log = logging.getLogger(__name__)
 
 # An item is late once half of its time to decide is over; then it is pushed up and escalated.
 SLA_SHARE = 0.5
-MOST_SEARCHED = 20_000
 _BY_POLICY = {
     Outcome.AUTO_EXECUTE: Verdict.APPROVE,
     Outcome.EXECUTE_AND_MONITOR: Verdict.APPROVE,
@@ -240,13 +240,6 @@ def _item(
         entered=now,
         due=now + timedelta(seconds=within * SLA_SHARE),
     )
-
-
-def write_search_text(action: Action, kind: ActionType, payload: dict[str, Any]) -> None:
-    """The ask in words and what search reads, for the action's current revision."""
-    words = title(kind, payload)
-    text = f"{words} {all_texts(payload)}"[:MOST_SEARCHED]
-    SearchText.objects.create(action_id=action.id, revision=action.revision, title=words, text=text)
 
 
 def _by_policy(case: Case, routing: Routing, verdict: Verdict) -> None:

@@ -95,7 +95,7 @@ def test_no_login_may_delete_or_empty_what_tells_what_happened() -> None:
     deleting = {grant.object for grant in GRANTS if "DELETE" in grant.privileges}
     assert deleting == {
         "reviews_policydraft", "reviews_user_groups", "reviews_user_user_permissions", "reviews_reach",
-        "reviews_authority",
+        "reviews_authority", "reviews_savedview", "reviews_defaultview",
     }  # fmt: skip
     assert not [grant for grant in GRANTS if "TRUNCATE" in grant.privileges or "TRIGGER" in grant.privileges]
 
@@ -157,8 +157,9 @@ def test_a_lease_finds_its_action_by_the_index_made_for_it() -> None:
     [
         ("item_cell", "queue_id = 'q' AND risk_rank = 1 AND cb = 3", "prio, entered, id"),
         ("item_risk", "queue_id = 'q' AND risk_rank = 1", "prio, entered, id"),
-        ("item_entered", "queue_id = 'q'", "entered, id"),
-        ("item_due", "queue_id = 'q'", "due, id"),
+        ("item_entered", "queue_id = 'q' AND risk_rank = 1", "entered, id"),
+        ("item_due", "queue_id = 'q' AND risk_rank = 1", "due, id"),
+        ("item_type", "queue_id = 'q' AND action_type_id = 't'", "prio, entered, id"),
     ],
 )
 def test_a_page_of_the_queue_is_read_in_order_from_its_index(index: str, where: str, order: str) -> None:

@@ -1,0 +1,28 @@
+"""What lists and search read of a revision: derived from its bytes, and erased with them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import connection
+
+from reviews.models import Action, ActionType
+from reviews.registry import title
+from reviews.searchable import fields, words
+from reviews.visible import all_texts
+
+MOST_SEARCHED = 20_000  # characters
+_WRITE = """
+INSERT INTO reviews_searchtext (action_id, revision, title, text, words, fields)
+VALUES (%s, %s, %s, %s, array_to_tsvector(%s::text[]), %s)
+"""
+
+
+def write_search_text(action: Action, kind: ActionType, payload: dict[str, Any]) -> None:
+    """The ask in words, and what search reads, for the action's current revision."""
+    said = title(kind, payload)
+    text = f"{said} {all_texts(payload)}"[:MOST_SEARCHED]
+    values = (action.id, action.revision, said, text, words(text), json.dumps(fields(payload)))
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, values)
