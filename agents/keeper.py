@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection
 from agents import queries, services
 from agents.pulse import EVERY, beat
 from audit.queries import job_waiting
+from audit.receipts import give_waiting
 from reviews import services as desk
 
 log = logging.getLogger("assentry.keeper")
@@ -96,6 +97,7 @@ class Keeper:
         self._began = time.monotonic()
         self.duties: Sequence[Verb] = (
             Verb("route", self._route),
+            Verb("receipts", give_waiting),
             Verb("expire", lambda: desk.expire_due(limit=LIMIT)),
             Verb("wake deferred", lambda: desk.wake_deferred(limit=LIMIT)),
             Verb("flip breached", lambda: desk.flip_breached(limit=LIMIT)),

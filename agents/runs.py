@@ -188,6 +188,15 @@ class Run:
             payload["schema"] = dict(schema)
         return self.call(QUESTION, payload, evidence=evidence)
 
+    def receipts(self, handle: Handle) -> list[str]:
+        """The desk's signed receipts for what was proposed and decided, as of now: keep them outside the desk."""
+        place = self._journal.take("step", "receipts", handle.id)
+        if place.replayed:
+            return list(place.value()["ok"])
+        with leaving():
+            found = services.receipts(held=self._held, action=handle.id)
+        return list(self._journal.keep(place, {"ok": found})["ok"])
+
     def answer(self, asked: Asked, text: str, payload: Mapping[str, Any] | BaseModel | None = None) -> None:
         """Answers a reviewer's question; a payload makes a new revision, which is routed anew."""
         body = payload.model_dump(mode="json") if isinstance(payload, BaseModel) else payload

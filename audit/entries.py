@@ -22,13 +22,17 @@ MAX_LEAF = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it. `ref` is a pseudonym or an id, never a name; `session` never the session key itself."""
+    """Who did it. `ref` is a pseudonym or an id, never a name; `session` never the session key itself.
+
+    `stepped_up_at`, when they last proved who they are, decides what they may do and is not written down.
+    """
 
     kind: Literal["human", "agent", "policy", "system"]
     ref: str
     role: str = ""
     auth: str = ""
     session: str = ""
+    stepped_up_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Entry:
     seq: int
     at: datetime
     contents: tuple[Secret, ...] = ()
+    name: str = ""
 
     @property
     def next(self) -> Chain:
@@ -108,7 +113,7 @@ def prepare(
     leaf = encode(envelope)
     if len(leaf) > MAX_LEAF:
         raise ValueError(f"{name} of {chain.case} makes a leaf of {len(leaf)} bytes; {MAX_LEAF} are allowed")
-    return Entry(event, leaf, leaf_hash(leaf), chain.case, chain.seq + 1, chain.at, secrets)
+    return Entry(event, leaf, leaf_hash(leaf), chain.case, chain.seq + 1, chain.at, secrets, str(name))
 
 
 def leaf_hash(leaf: bytes) -> bytes:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from audit import receipts
 from audit.models import Checkpoint, Event, Job
 from audit.notes import note, proof_text
 from audit.tiles import WIDTH, nodes_from, tile_path
@@ -212,6 +213,38 @@ def proof(event: UUID) -> str | None:
         return None
     path = inclusion(nodes(checkpoint.size), row[0], checkpoint.size)
     return proof_text(row[0], path, note(checkpoint.body, checkpoint.signature or ""))
+
+
+@dataclass(frozen=True)
+class Receipted:
+    """An event that somebody wants a receipt of; `note` is empty where none was made yet."""
+
+    actor_ref: str
+    leaf_hash: bytes
+    note: str
+
+
+def receipted(event: UUID) -> Receipted | None:
+    """The event as far as a receipt needs it, by whoever may read events through the web view."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.actor_ref, e.leaf_hash, coalesce(r.note, '') FROM audit.event_web e"
+            " LEFT JOIN audit.receipt r ON r.event_id = e.id WHERE e.id = %s AND e.name = ANY (%s)",
+            [event, [str(name) for name in receipts.NAMES]],
+        )
+        row = cursor.fetchone()
+    return None if row is None else Receipted(row[0], bytes(row[1]), row[2])
+
+
+def receipts_of(events: Sequence[UUID]) -> list[str]:
+    """The receipts kept for these events, in the order of the log."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.note FROM audit.receipt r JOIN audit.event_web e ON e.id = r.event_id"
+            " WHERE r.event_id = ANY (%s) ORDER BY e.n",
+            [list(events)],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def vkeys(table: str = FOR_PEOPLE) -> list[str]:

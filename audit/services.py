@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from audit import events, registry
-from audit.entries import ZERO, Actor, Chain, Entry, prepare
+from audit import events, receipts, registry
+from audit.entries import ZERO, Actor, Chain, Entry, Secret, prepare
 from audit.ids import uuid7
 
-__all__ = ["Actor", "Chain", "Entry", "erase", "fresh", "load_chain", "now", "prepare", "record", "uuid7"]
+__all__ = ["Actor", "Chain", "Entry", "erase", "fresh", "load_chain", "now", "prepare", "record", "recording", "uuid7"]
+
+CONTENT = (
+    "INSERT INTO audit.content (event_id, field, salt, scheme, body)"
+    " SELECT i, f, s, 0, b FROM unnest(%s::uuid[], %s::text[], %s::bytea[], %s::bytea[]) AS t (i, f, s, b)"
+)
 
 
 class ErasureRefused(RuntimeError):
@@ -49,23 +55,35 @@ def load_chain(case: str) -> Chain:
 
 def record(entries: Sequence[Entry]) -> None:
     """Write the events (and their committed texts) as the last statement of the transaction they belong to."""
+    with connection.cursor() as cursor:
+        for sql, params in recording(entries):
+            cursor.execute(sql, params)
+
+
+def recording(entries: Sequence[Entry]) -> list[tuple[str, list[Any]]]:
+    """What `record` would execute, for a verb that sends it in one message with its own last statement.
+
+    The receipts are promised here, so the caller must execute all of it, inside the same transaction.
+    """
     _demand_atomic()
     if not entries:
-        return
-    secrets = [(e.id, s) for e in entries for s in e.contents]
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO audit.event (leaf) SELECT unnest(%s::bytea[])", [[e.leaf for e in entries]])
-        if secrets:
-            cursor.execute(
-                "INSERT INTO audit.content (event_id, field, salt, scheme, body)"
-                " SELECT i, f, s, 0, b FROM unnest(%s::uuid[], %s::text[], %s::bytea[], %s::bytea[]) AS t (i, f, s, b)",
-                [
-                    [event for event, _ in secrets],
-                    [s.field for _, s in secrets],
-                    [s.salt for _, s in secrets],
-                    [s.body for _, s in secrets],
-                ],
-            )
+        return []
+    receipts.promise(entries)
+    written: list[tuple[str, list[Any]]] = [
+        ("INSERT INTO audit.event (leaf) SELECT unnest(%s::bytea[])", [[e.leaf for e in entries]])
+    ]
+    if secrets := [(e.id, s) for e in entries for s in e.contents]:
+        written.append((CONTENT, _columns(secrets)))
+    return written
+
+
+def _columns(secrets: Sequence[tuple[UUID, Secret]]) -> list[Any]:
+    return [
+        [event for event, _ in secrets],
+        [s.field for _, s in secrets],
+        [s.salt for _, s in secrets],
+        [s.body for _, s in secrets],
+    ]
 
 
 def _demand_atomic() -> None:

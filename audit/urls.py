@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from audit import views
+from audit import views, views_receipts
 
 app_name = "audit"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("events/", views.event_list, name="events"),
     path("case/<path:case>/", views.case, name="case"),
     path("proof/<uuid:event>/", views.proof, name="proof"),
+    path("receipt/<uuid:event>/", views_receipts.receipt, name="receipt"),
     path("checkpoint/", views.checkpoint, name="checkpoint"),
     path("verify/", views.verify, name="verify"),
     path("export/", views.export, name="export"),

@@ -136,6 +136,11 @@ def action_ends(*, held: Held, actions: Sequence[UUID]) -> dict[UUID, ActionEnd]
     return {row[0]: ActionEnd(*row) for row in rows}
 
 
+def receipts(*, held: Held, action: UUID) -> list[str]:
+    """Signed receipts for the events of an action that this run proposed."""
+    return [row[0] for row in _call("agents_receipts", held.id, held.fence, action)]
+
+
 def run_ends(*, held: Held, runs: Sequence[UUID]) -> dict[UUID, RunEnd]:
     rows = _call("agents_child_outcomes", held.id, held.fence, list(runs)) if runs else []
     return {row[0]: RunEnd(*row) for row in rows}

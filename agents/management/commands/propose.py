@@ -8,6 +8,7 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -16,8 +17,9 @@ from agents import proposals
 from agents.proposals import Row
 from agents.services.sampling import CLASSIFIER
 from agents.transcripts import Refusal
+from audit.queries import receipts_of
 from reviews.errors import Busy, DeskError, GateRefused
-from reviews.models import ActionType, Principal
+from reviews.models import ActionType, Principal, Revision
 from reviews.services import propose
 from reviews.visible import visible
 
@@ -35,6 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("--type", required=True, help="a registered action type, such as route.question")
         parser.add_argument("--principal", default=CLASSIFIER, help=f"who proposes (default {CLASSIFIER})")
         parser.add_argument("--limit", type=int, default=None, help="park this many rows at most")
+        parser.add_argument(
+            "--receipts", type=Path, metavar="FILE", help="write the signed receipts here; - prints them"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         principal = _principal(options["principal"])
@@ -47,10 +52,12 @@ class Command(BaseCommand):
         rows = proposals.read(data, type_name=options["type"])
         left = options["limit"]
         while left != 0 and (chunk := list(islice(rows, CHUNK if left is None else min(CHUNK, left)))):
-            parked = counts["parked"]
+            parked, born = counts["parked"], list[UUID]()
             with transaction.atomic():
                 for found in chunk:
-                    counts[self._one(found, principal, counts)] += 1
+                    counts[self._one(found, principal, counts, born)] += 1
+            if options["receipts"]:
+                self._hand_out(born, options["receipts"])
             left = None if left is None else left - (counts["parked"] - parked)
             if sum(counts.values()) % 1000 < CHUNK:
                 self._tell(counts, began)
@@ -58,10 +65,23 @@ class Command(BaseCommand):
         if counts["refused"] and not counts["parked"] + counts["known"]:
             raise CommandError("no row could be parked")
 
-    def _one(self, found: Row | Refusal, principal: Principal, counts: Counter[str]) -> str:
+    def _hand_out(self, born: list[UUID], path: Path) -> None:
+        """The receipts of what was parked just now: kept elsewhere, they show that it was there."""
+        events = Revision.objects.filter(action__in=born, number=1).values_list("event_id", flat=True)
+        text = "".join(receipts_of(list(events)))
+        if str(path) == "-":
+            self.stdout.write(text, ending="")
+            return
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def _one(self, found: Row | Refusal, principal: Principal, counts: Counter[str], born: list[UUID]) -> str:
         if isinstance(found, Row):
             try:
-                return "parked" if propose(proposal=found.proposal, principal=principal.id).created else "known"
+                made = propose(proposal=found.proposal, principal=principal.id)
+                if made.created:
+                    born.append(made.id)
+                return "parked" if made.created else "known"
             except (Busy, GateRefused):
                 raise
             except DeskError as error:
