@@ -7,3 +7,8 @@ class AuditConfig(AppConfig):
     name = "audit"
     verbose_name = "Audit log"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from audit import sessions  # noqa: PLC0415  signals are connected once the apps are ready
+
+        sessions.watch_sign_ins()

@@ -1,6 +1,5 @@
 """Pages of the record: integrity, verification, search, timelines, exports. Without the right: 404."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from audit import events, jobs, queries, services
 from audit.forms import ExportForm, SearchForm
 from audit.registry import names_of
+from audit.sessions import last_proof
 from audit.timeline import title
 
 PAGE = 50
@@ -43,8 +43,8 @@ def _needs(permission: str) -> Callable[[View], View]:
 def actor(request: HttpRequest) -> services.Actor:
     """The signed-in person, by pseudonym, with a prefix of the session's hash."""
     ref = getattr(request.user, "pseudonym", None) or f"user:{request.user.pk}"
-    session = hashlib.sha256((request.session.session_key or "").encode()).hexdigest()[:12]
-    return services.Actor("human", str(ref), role="reader", auth="password", session=session)
+    method, at, session = last_proof(request.session)
+    return services.Actor("human", str(ref), role="reader", auth=method, session=session, stepped_up_at=at)
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -105,6 +105,14 @@ class Env(BaseSettings):
         description="One login for everything, for a laptop with a server where roles cannot be made. "
         "Decisions can then be forged in anybody's name.",
     )
+    step_up_seconds: int = Field(
+        300,
+        ge=30,
+        le=300,
+        alias="ASSENTRY_STEP_UP_SECONDS",
+        description="How long a sign-in or a confirmation counts as fresh: before approving high or critical risk, "
+        "erasing, holding. From 30 to 300; no profile lengthens it.",
+    )
     secret_key: str | None = Field(
         None,
         alias="ASSENTRY_SECRET_KEY",

@@ -52,6 +52,12 @@ class TooFast(InvalidDecision):
     code, status = "too_fast", 429
 
 
+class StepUpNeeded(DeskError):
+    """Confirm that it is you: this needs a sign-in that is not older than a few minutes."""
+
+    code, status = "step_up_needed", 422
+
+
 class AlreadyDecided(DeskError):
     """Somebody else was first. `by` names the winner, `at` when, `state` what it is now."""
 

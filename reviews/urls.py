@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reviews.views import account, batch, detail, editing, live, queue, stats, verbs
+from reviews.views import account, batch, detail, editing, live, proving, queue, stats, verbs
 
 urlpatterns = [
     path("", queue.home, name="home"),
@@ -29,6 +29,7 @@ urlpatterns = [
     path("batch/", batch.decide, name="batch"),
     path("batch/undo/", batch.undo, name="batch_undo"),
     path("settings/", account.settings, name="settings"),
+    path("confirm/", proving.confirm, name="confirm"),
     path("sign-in/", account.sign_in, name="sign_in"),
     path("sign-out/", account.sign_out, name="sign_out"),
 ]

@@ -120,7 +120,7 @@ class House:
 
     def by(self, name: str = "ada") -> By:
         user: User = getattr(self, name)
-        return By(user)
+        return By(user, stepped_up_at=timezone.now())
 
 
 def house() -> House:

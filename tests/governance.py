@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
 from audit.models import Event
 from reviews.models import ActionType, Principal, Queue, User
@@ -46,10 +47,10 @@ def build() -> Office:
     root = _user("root", "Root", "Admin", is_superuser=True)
     queue = Queue.objects.create(name="refunds", title="Refunds")
     return Office(
-        lead=By(lead),
-        other_lead=By(other),
-        reviewer=By(reviewer),
-        administrator=By(root),
+        lead=By(lead, stepped_up_at=timezone.now()),
+        other_lead=By(other, stepped_up_at=timezone.now()),
+        reviewer=By(reviewer, stepped_up_at=timezone.now()),
+        administrator=By(root, stepped_up_at=timezone.now()),
         reviewers=reviewers,
         queue=queue,
         refund=_type("refund.issue", queue, "medium", "compensable", amount_path="amount"),

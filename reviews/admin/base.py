@@ -6,7 +6,6 @@ form with a reason, handed to one service, whose refusal is shown on the form.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from audit.sessions import last_proof
 from reviews.errors import DeskError, InvalidPayload
 from reviews.services.base import By
 
@@ -28,9 +28,8 @@ def by_of(request: HttpRequest) -> By:
     """Who is acting, with a prefix of the session's hash: never the key."""
     if not request.user.is_authenticated:
         raise PermissionDenied
-    key = request.session.session_key or ""
-    session = hashlib.sha256(key.encode()).hexdigest()[:12]
-    return By(request.user, "password", session, getattr(request, "id", ""))
+    method, at, session = last_proof(request.session)
+    return By(request.user, method, session, getattr(request, "id", ""), at)
 
 
 def attempt(form: forms.Form, call: Callable[[Mapping[str, Any]], object]) -> bool:

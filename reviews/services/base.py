@@ -34,16 +34,20 @@ log = logging.getLogger(__name__)
 
 
 class By(NamedTuple):
-    """A signed-in person and how they signed in. `session`: a prefix of its hash, never the key."""
+    """A signed-in person and how they signed in. `session`: a prefix of its hash, never the key.
+
+    `stepped_up_at`: when they last proved who they are; what needs that to be fresh refuses None.
+    """
 
     user: User
     auth: str = "password"
     session: str = ""
     request: str = ""
+    stepped_up_at: datetime | None = None
 
 
 def actor(by: By, role: str = "reviewer") -> Actor:
-    return Actor("human", by.user.pseudonym, role, by.auth, by.session)
+    return Actor("human", by.user.pseudonym, role, by.auth, by.session, by.stepped_up_at)
 
 
 class Clock(Func):

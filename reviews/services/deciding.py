@@ -45,6 +45,7 @@ from reviews.services.base import (
 )
 from reviews.services.pacing import demand_look, demand_pace
 from reviews.services.proposing import permille
+from reviews.services.proving import demand_fresh
 from reviews.services.routing import Read, read_revision
 from reviews.services.windows import closing_dates, undo_seconds
 from reviews.states import MODE, Outcome, Risk, Status, Verdict
@@ -132,6 +133,7 @@ def demand_authority(case: Case, read: Read, by: By) -> None:
 def demand_approvable(case: Case, row: DeskItem, read: Read, by: By) -> None:
     """Everything that stands against an approval, each refusal in words."""
     action = case.action
+    demand_fresh(Risk(action.risk), by)
     _demand_in_time(case)
     if row.question_open:
         raise WrongState("a question is open; it can be rejected, or answered first")

@@ -40,6 +40,7 @@ from reviews.services.deciding import (
     reason_for,
 )
 from reviews.services.proposing import Text, revision_rows, text_of
+from reviews.services.proving import demand_fresh
 from reviews.services.routing import Read, read_revision, routed_event
 from reviews.services.search_text import write_search_text
 from reviews.services.sql import together
@@ -90,6 +91,8 @@ def edit(
         old = read_revision(case.action, case.action.type)
         demand_authority(case, old, by)
         words = _edit_reason(case.action, decision, rationale, reason_code)
+        if decision is not None:
+            demand_fresh(Risk(case.action.risk), by)
         dwell = look(case, old, seen, by) if decision else None
         judged = judge(case, old, payload)
         own = may_self_edit(case.action.type, case.action) and judged.needed == 1 and not judged.raised

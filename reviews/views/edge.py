@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
@@ -18,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.middleware import HtmxDetails
 
+from audit.sessions import last_proof
 from reviews.errors import DeskError, GateRefused
 from reviews.models import User
 from reviews.queries.reach import Reader
@@ -35,9 +35,8 @@ def signed_in(request: HttpRequest) -> User:
 
 def by_of(request: HttpRequest) -> By:
     """The person behind a request, with a prefix of the session's hash: never the key."""
-    key = request.session.session_key or ""
-    session = hashlib.sha256(key.encode()).hexdigest()[:12]
-    return By(signed_in(request), "password", session, getattr(request, "id", ""))
+    method, at, session = last_proof(request.session)
+    return By(signed_in(request), method, session, getattr(request, "id", ""), at)
 
 
 def reader_of(request: HttpRequest) -> Reader:

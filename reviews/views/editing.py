@@ -20,7 +20,8 @@ from reviews.schemas import decode
 from reviews.services import edit
 from reviews.states import Risk
 from reviews.views.detail import context, find
-from reviews.views.edge import by_of, desk_page, is_partial, refused, signed_in
+from reviews.views.edge import desk_page, is_partial, refused, signed_in
+from reviews.views.proving import confirmed
 from reviews.views.verbs import done, item_of
 
 
@@ -125,7 +126,7 @@ def _saved(request: HttpRequest, found: Detail, payload: dict[str, Any]) -> Http
         decision=vote,
         rationale=forms.note(request.POST, "rationale"),
         reason_code="" if vote and vote.reason_code else code,
-        by=by_of(request),
+        by=confirmed(request),
     )
     if result.approved:
         return done(request, found, f"Saved {found.ref} as revision {result.revision} and approved it.", gone=True)

@@ -52,6 +52,7 @@ from reviews.views.edge import (
     signed_in,
     with_query,
 )
+from reviews.views.proving import confirmed
 
 Act = Callable[[HttpRequest, Detail], HttpResponse]
 _VERDICTS = {"approve": "Approve", "reject": "Reject"}
@@ -133,7 +134,7 @@ def decide_view(request: HttpRequest, ref: str) -> HttpResponse:
 
 def _decide(request: HttpRequest, found: Detail) -> HttpResponse:
     decision = forms.decision(request.POST)
-    made = decide(item=item_of(found), seen=_seen(request, found), decision=decision, by=by_of(request))
+    made = decide(item=item_of(found), seen=_seen(request, found), decision=decision, by=confirmed(request))
     after = find(request, found.ref)
     said = "Approved" if decision.verdict is Verdict.APPROVE else "Rejected"
     if after.pending:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from agents import services
 from agents.models import Run
 from agents.services.sampling import CLASSIFIER
@@ -27,7 +29,7 @@ class People:
         return User.objects.get(username=name)
 
     def by(self, name: str) -> By:
-        return By(User.objects.get(username=name))
+        return By(User.objects.get(username=name), stepped_up_at=timezone.now())
 
 
 class Office(Crew):

@@ -1,0 +1,59 @@
+"""Proving who one is again, where much is at stake: what needs it, and the record of it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import transaction
+
+from audit import events
+from audit.events import EventName
+from audit.services import load_chain, prepare, record
+from audit.sessions import is_fresh
+from reviews.durations import span
+from reviews.errors import StepUpNeeded, desk_errors
+from reviews.services.base import By, actor
+from reviews.states import Risk
+
+
+def needs_fresh(risk: Risk) -> bool:
+    """Whether approving something of this risk needs a fresh sign-in."""
+    return risk.rank >= Risk.HIGH.rank
+
+
+def demand_fresh(risk: Risk, by: By) -> None:
+    """StepUpNeeded where the risk is high and this person's last proof is too old, or missing."""
+    if needs_fresh(risk):
+        demand_proof(by, f"approving {risk} risk")
+
+
+def demand_proof(by: By, what: str) -> None:
+    """StepUpNeeded unless this person proved who they are within the last few minutes."""
+    if not is_fresh(by.stepped_up_at):
+        within = span(settings.STEP_UP_SECONDS)
+        raise StepUpNeeded(f"confirm that it is you: {what} needs a sign-in within the last {within}")
+
+
+def record_step_up(*, by: By, purpose: str) -> None:
+    """Write that a person proved again who they are; `by.auth` says how."""
+    with desk_errors(), transaction.atomic():
+        entry = prepare(
+            name=EventName.AUTH_STEPPED_UP,
+            data=events.AuthSteppedUp(method=by.auth, purpose=purpose),
+            chain=load_chain(f"person:{by.user.pseudonym}"),
+            actor=actor(by, "person"),
+            request=by.request,
+        )
+        record([entry])
+
+
+def record_failed_step_up(*, by: By, method: str, purpose: str) -> None:
+    """Write that somebody with this person's session could not prove to be them."""
+    with desk_errors(), transaction.atomic():
+        entry = prepare(
+            name=EventName.AUTH_REFUSED,
+            data=events.AuthRefused(method=method, reason_code=f"step_up:{purpose}"),
+            chain=load_chain(f"person:{by.user.pseudonym}"),
+            actor=actor(by, "person"),
+            request=by.request,
+        )
+        record([entry])

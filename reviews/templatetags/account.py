@@ -1,0 +1,15 @@
+"""What templates need to ask people who they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+
+@register.inclusion_tag("account/_proof_field.html", takes_context=True)
+def proof_field(context: template.Context) -> dict[str, Any]:
+    """The field in which a person proves who they are, by the strongest means they have."""
+    return {}
