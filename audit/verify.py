@@ -32,8 +32,8 @@ VOCABULARY = {  # who may write what; a leading dot repeats the prefix
     "agent": "action.proposed .withdrawn evidence.added question.answered run.started .finished .blocked",
     "web router": """action.routed decision.recorded .retracted question.closed run.started certificate.issued .revoked
         sample.drawn .graded canary.seeded .scored drift.raised incident.opened .closed""",
-    "web": """action.proposed .withdrawn .edited .deferred .assigned evidence.added question.answered run.forked
-        .cancelled stop.placed .lifted message.posted attempt.settled registry.synced principal.registered .changed
+    "web": """action.proposed .withdrawn .edited .deferred .assigned .tagged evidence.added question.answered
+        run.forked .cancelled stop.placed .lifted message.posted attempt.settled registry.synced principal.registered .changed
         .retired action_type.registered .changed level.set policy.published queue.changed account.changed role.granted
         .revoked qualification.recorded delegation.granted .revoked token.created .changed .rotated .revoked
         auth.signed_in .refused .stepped_up audit.searched .exported content.opened privacy.erased hold.placed .lifted

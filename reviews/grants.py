@@ -56,6 +56,18 @@ GRANTS: list[Grant] = [
     Grant("router", "reviews_item", "SELECT INSERT UPDATE"),
     Grant("web", "reviews_item_desk", f"SELECT UPDATE({VISIT})"),
     Grant(READERS, "reviews_cube", "SELECT"),
+    # Seeded checks: the router knows them; web seeds, decides and is told, each by its function.
+    Grant("router", "reviews_canary", "SELECT"),
+    Grant(
+        READERS,
+        "reviews_seed_canary(uuid,uuid,bigint,text,bytea,bytea,uuid,text,jsonb,text,text)",
+        "EXECUTE",
+    ),
+    Grant("web", "reviews_take_verdict(uuid[],bigint,text,jsonb)", "EXECUTE"),
+    Grant("web", "reviews_debrief(uuid[])", "EXECUTE"),
+    Grant("web", "reviews_checks(text[],integer)", "EXECUTE"),
+    Grant("web", "reviews_tag", "SELECT INSERT UPDATE(removed_at, removed_by_id, removed_event)"),
+    Grant("router", "reviews_tag", "SELECT"),
     # Bytes and texts.
     Grant(READERS, "reviews_revision", "SELECT"),
     Grant("web", "reviews_revision", "INSERT"),

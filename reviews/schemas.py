@@ -189,9 +189,9 @@ class DecisionIn(Strict):
 
 
 class ItemResult(NamedTuple):
-    """What became of one item of a batch: applied, blocked or conflict, and why."""
+    """What became of one item of a batch: applied, blocked, conflict, or a seeded check that is over; and why."""
 
     item: UUID
     ref: int
-    result: Literal["applied", "blocked", "conflict"]
+    result: Literal["applied", "blocked", "conflict", "check"]
     reason: str = ""

@@ -181,6 +181,13 @@ class ActionAssigned(EventData):
     queue: Code | None = None
 
 
+class ActionTagged(EventData):
+    """Words hung on a case to find it again, and taken off."""
+
+    added: list[Code] = Field(default_factory=list)
+    removed: list[Code] = Field(default_factory=list)
+
+
 class MessagePosted(EventData):
     """A message of the thread; the text is committed as `content`."""
 

@@ -43,6 +43,7 @@ class EventName(StrEnum):
     ACTION_EDITED = "action.edited"
     ACTION_DEFERRED = "action.deferred"
     ACTION_ASSIGNED = "action.assigned"
+    ACTION_TAGGED = "action.tagged"
     MESSAGE_POSTED = "message.posted"
     ATTEMPT_SETTLED = "attempt.settled"
     REGISTRY_SYNCED = "registry.synced"

@@ -15,6 +15,7 @@ from reviews.models.actions import (
     SearchText,
 )
 from reviews.models.attempts import Attempt, Circuit, Heartbeat
+from reviews.models.checks import Canary, Tag
 from reviews.models.items import DeskItem, Item, PendingCube, PendingDelta, QueueStamp
 from reviews.models.people import ActionType, Authority, Level, Principal, Queue, Reach, User, new_pseudonym
 from reviews.models.rules import PolicyDraft, PolicyVersion, Stop
@@ -30,6 +31,8 @@ __all__ = [
     "Authority",
     "Circuit",
     "Decision",
+    "BindingPrecedent",
+    "Canary",
     "DefaultView",
     "DeskItem",
     "Evidence",
@@ -56,3 +59,4 @@ __all__ = [
     "User",
     "new_pseudonym",
 ]
+    "Tag",

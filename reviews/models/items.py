@@ -98,6 +98,9 @@ class Item(_Visit):
 class DeskItem(_Visit):
     """The visit as web sees and changes it: an updatable view without `purpose`."""
 
+    # It is over, and was seeded to see whether people look: part of no list, no statistic, no export.
+    was_check = models.BooleanField(editable=False)
+
     class Meta:
         managed = False
         db_table = "reviews_item_desk"

@@ -5,6 +5,7 @@ from reviews.services.asking import answer, ask, comment
 from reviews.services.base import By, actor
 from reviews.services.batch import BatchResult, batch_decide
 from reviews.services.batch_undo import retract_batch
+from reviews.services.canaries import Seed, seed_canary
 from reviews.services.deciding import decide, retract
 from reviews.services.editing import EditResult, edit
 from reviews.services.finishing import finish, reap, record_probe, settle
@@ -29,6 +30,7 @@ __all__ = [
     "PrincipalSpec",
     "Proposed",
     "Synced",
+    "Seed",
     "actor",
     "answer",
     "ask",
@@ -56,6 +58,7 @@ __all__ = [
     "reverse",
     "route_due",
     "settle",
+    "seed_canary",
     "shown_at",
     "stamp_shown",
     "sync_types",

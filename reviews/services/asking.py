@@ -29,12 +29,12 @@ from reviews.services.base import (
     lock_within,
     locked_item,
 )
-from reviews.services.deciding import Vote, insert_vote, vote_event
 from reviews.services.editing import Judged, judge, revise
 from reviews.services.proposing import Text, message_rows, message_text, text_of
 from reviews.services.questions import longest_pause
 from reviews.services.routing import read_revision
 from reviews.services.sql import together
+from reviews.services.voting import Vote, insert_vote, vote_event
 from reviews.states import Verdict
 
 MOST_ROUNDS = 3

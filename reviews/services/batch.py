@@ -8,7 +8,7 @@ is written from arrays under one batch id.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -28,9 +28,10 @@ from reviews.reasons import worded
 from reviews.registry import amount
 from reviews.schemas import DecisionIn, ItemResult, Seen
 from reviews.services.base import By, Case, Clock, actor, after_commit, case_of, digest_of, reached
-from reviews.services.deciding import CLOSING, Vote, case_facts
+from reviews.services.canaries import close_canary, take_verdict
 from reviews.services.pacing import demand_batch_look
 from reviews.services.routing import Read, read_body
+from reviews.services.voting import CLOSING, Vote, case_facts
 from reviews.services.windows import undo_seconds, valid_seconds
 from reviews.states import Reversibility, Risk, Status, Verdict
 from reviews.visible import hidden_at
@@ -39,10 +40,16 @@ Selected = tuple[UUID, int, bytes]  # item, the version and the digest that the 
 
 
 class BatchResult(NamedTuple):
-    """One id for the whole batch, and what became of each item, in the order given."""
+    """One id for the whole batch, and what became of each item, in the order given.
+
+    `checks`: the items that were seeded checks. `bounced`: one of them was
+    approved, and therefore nothing was applied.
+    """
 
     batch: UUID
     results: list[ItemResult]
+    checks: tuple[UUID, ...] = ()
+    bounced: bool = False
 
     @property
     def applied(self) -> int:
@@ -86,10 +93,30 @@ def batch_decide(
         vote = _vote(decision, found, opened_at, dwell)
         _judge_all(items, found, decision.verdict, by)
         chosen = [one for one in found.values() if one.result is None]
-        _write(chosen, vote, by)
+        checks, bounced = _close_checks(chosen, vote, by)
+        applied = [one for one in chosen if one.result is None]
+        _write(applied, vote, by)
         after_commit([one.case.action.id for one in chosen], {o.item.queue_id for o in chosen})
-        record([one.entry for one in chosen if one.entry])
-    return BatchResult(batch, [_result(found.get(item), item) for item, _, _ in items])
+        record([entry for one in chosen for entry in one.case.entries])
+    results = [_result(found.get(item), item) for item, _, _ in items]
+    return BatchResult(batch, results, checks, bounced)
+
+
+def _close_checks(chosen: Sequence[Judged], vote: Vote, by: By) -> tuple[tuple[UUID, ...], bool]:
+    """End the seeded checks among them. Approving one that is wrong bounces the whole batch."""
+    if not chosen:
+        return (), False
+    verdicts = take_verdict([(one.case, one.item) for one in chosen], vote.verdict, by)
+    missed = vote.verdict is Verdict.APPROVE and not all(verdicts.values())
+    for one in chosen:
+        caught = verdicts.get(one.item.id)
+        if caught is not None:
+            seen = vote.seen.model_copy(update={"evidence": one.evidence, "message": one.message})
+            close_canary(one.case, one.item, replace(vote, seen=seen), by, caught=caught)
+            one.result = _told(one, "check", "this was a check")
+        elif missed:
+            one.result = _told(one, "blocked", f"one of these {len(chosen)} was a check: nothing was applied")
+    return tuple(verdicts), missed
 
 
 def _result(one: Judged | None, item: UUID) -> ItemResult:

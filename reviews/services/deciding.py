@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -38,33 +36,20 @@ from reviews.services.base import (
     change_item,
     demand_pending,
     demand_seen,
-    digest_of,
     last_numbers,
     lock,
     locked_item,
 )
+from reviews.services.canaries import close_canary, take_verdict
 from reviews.services.pacing import demand_look, demand_pace
-from reviews.services.proposing import permille
 from reviews.services.proving import demand_fresh
 from reviews.services.routing import Read, read_revision
+from reviews.services.voting import CLOSING, Vote, insert_vote, vote_event
 from reviews.services.windows import closing_dates, undo_seconds
-from reviews.states import MODE, Outcome, Risk, Status, Verdict
+from reviews.states import Risk, Status, Verdict
 from reviews.visible import all_texts, hidden_at
 
-CLOSING = (Verdict.APPROVE, Verdict.REJECT)
 _LONGEST_WAIT = timedelta(seconds=10)  # more than any lock is waited for
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
-    """A verdict that passed every check and is about to be written."""
-
-    verdict: Verdict
-    code: str
-    rationale: str
-    seen: Seen
-    dwell_ms: int | None = None
-    via: str = "single"
 
 
 def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
@@ -175,7 +160,10 @@ def parties_of(action: Action) -> Parties:
 
 
 def cast(case: Case, row: DeskItem, vote: Vote, by: By) -> Decision:
-    """Write the vote and, where it closes the action, the state that follows."""
+    """Write the vote and, where it closes the action, the state that follows. A seeded check ends with it."""
+    caught = take_verdict([(case, row)], vote.verdict, by).get(row.id)
+    if caught is not None:
+        return close_canary(case, row, vote, by, caught=caught)
     action = case.action
     to = _leads_to(action, vote.verdict)
     made = new_id()
@@ -210,78 +198,6 @@ def _approvals(action: Action) -> int:
         reviewer__isnull=False,
         retraction=None,
     ).count()
-
-
-def retractions(action: Action, by: By) -> int:
-    """How often this person took a vote on this action back: the round of the next."""
-    return Retraction.objects.filter(decision__action=action, decision__reviewer=by.user).count()
-
-
-def vote_event(case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, **more: Any) -> events.DecisionRecorded:
-    action = case.action
-    return events.DecisionRecorded(
-        verdict=vote.verdict.value,
-        single=vote.via == "single",
-        reason_code=vote.code,
-        decision=str(decision),
-        reviewer=by.user.pseudonym,
-        round=retractions(action, by),
-        evidence_seen=vote.seen.evidence,
-        messages_seen=vote.seen.message,
-        opened_at=vote.seen.opened_at,
-        shown_ms=vote.dwell_ms,
-        deadline=action.decide_by,
-        item=f"ACT-{row.ref}",
-        **case_facts(action),
-        **more,
-    )
-
-
-def case_facts(action: Action) -> dict[str, Any]:
-    """What a decision's event repeats of the action, so that it can be read by itself."""
-    outcome = Outcome(action.outcome or Outcome.REVIEW)
-    fired = [f["name"] for f in action.floors if f.get("outcome") == outcome]
-    return {
-        "revision": action.revision,
-        "digest": digest_of(action),
-        "principal": str(action.proposer_id or ""),
-        "agent_version": action.agent_version,
-        "type": action.type_id,
-        "type_version": str(action.type_version),
-        "run": str(action.run) if action.run else None,
-        "policy": "default",
-        "policy_version": action.policy_version,
-        "outcome": outcome.value,
-        "mode": MODE[outcome].value,
-        "trigger": "; ".join(fired)[:200],
-        "risk": action.risk,
-        "confidence_permille": permille(action.confidence),
-        "needed": action.needed,
-    }
-
-
-def insert_vote(case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, event: UUID, **more: Any) -> Decision:
-    action = case.action
-    return Decision.objects.create(
-        id=decision,
-        action_id=action.id,
-        item_id=row.id,
-        revision=action.revision,
-        digest=digest_of(action),
-        reviewer=by.user,
-        verdict=vote.verdict.value,
-        via=vote.via,
-        risk=action.risk,
-        reason_code=vote.code,
-        batch=case.batch,
-        seen_evidence=vote.seen.evidence,
-        seen_message=vote.seen.message,
-        opened_at=vote.seen.opened_at,
-        dwell_ms=vote.dwell_ms,
-        event_id=event,
-        created_at=case.now,
-        **more,
-    )
 
 
 def retract(*, decision: UUID, by: By) -> None:

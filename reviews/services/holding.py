@@ -30,7 +30,7 @@ from reviews.services.base import (
     locked_item,
     reached,
 )
-from reviews.services.deciding import Vote, insert_vote, vote_event
+from reviews.services.voting import Vote, insert_vote, vote_event
 from reviews.states import Verdict
 
 CLAIM_SECONDS = 5 * 60

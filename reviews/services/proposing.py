@@ -38,7 +38,7 @@ class Proposed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Proposer:
+class Proposer:
     """Exactly one of run, principal and person speaks; the database derives the rest."""
 
     run: UUID | None
@@ -91,13 +91,13 @@ def propose(
     A run proposes as its agent, `principal` as an outside program, `by` as a
     person. InvalidPayload names each path; then nothing is written.
     """
-    who = _Proposer(run=run, principal=principal, by=by)
+    who = Proposer(run=run, principal=principal, by=by)
     kind = action_type(proposal.type)
     stored = retry_of is not None or reverses is not None  # the bytes are ours already
     _, body = canonical(kind, proposal.payload, stored=stored)
     evidence = [text_of(_artefact(one)) for one in proposal.evidence]
     reasoning = message_text(proposal.reasoning) if proposal.reasoning else None
-    draft = _Birth(new_id(), who, kind, proposal, text_of(body), evidence, reasoning, retry_of, reverses)
+    draft = Birth(new_id(), who, kind, proposal, text_of(body), evidence, reasoning, retry_of, reverses)
     try:
         return _park(draft)
     except IntegrityError as exc:
@@ -108,7 +108,7 @@ def propose(
         return _park(draft)  # a twin committed in between: now it is known
 
 
-def _park(draft: _Birth) -> Proposed:
+def _park(draft: Birth) -> Proposed:
     with desk_errors(), transaction.atomic():
         known, principal, at = _known(draft)
         if known is not None:
@@ -142,7 +142,7 @@ def _refused(path: str, message: str) -> InvalidPayload:
     return InvalidPayload(f"{path}: {message}", [{"path": path, "message": message}])
 
 
-def _known(draft: _Birth) -> tuple[UUID | None, UUID | None, datetime]:
+def _known(draft: Birth) -> tuple[UUID | None, UUID | None, datetime]:
     """An earlier action of this proposer under the same key; who the proposer is; the clock."""
     who, proposal = draft.who, draft.proposal
     principal = "reviews_run_principal(%s)" if who.run else "%s::uuid"
@@ -159,11 +159,11 @@ def _known(draft: _Birth) -> tuple[UUID | None, UUID | None, datetime]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Birth:
+class Birth:
     """The rows of one new action: case, first revision, evidence, reasoning, event."""
 
     id: UUID
-    who: _Proposer
+    who: Proposer
     kind: ActionType
     proposal: Proposal
     payload: Text

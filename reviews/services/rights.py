@@ -23,6 +23,7 @@ LEAD: tuple[str, ...] = (
     "delete_reach",
     "add_authority",
     "delete_authority",
+    "add_canary",
     "share_savedview",
 )
 SEEN_BY_LEADS: tuple[str, ...] = (
