@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reviews.views import account, batch, detail, editing, live, proving, queue, stats, verbs
+from reviews.views import account, batch, detail, editing, live, proving, queue, stats, verbs, wayfinding
 
 urlpatterns = [
     path("", queue.home, name="home"),
     path("queue/", queue.queue, name="queue"),
     path("queue/live/", live.live, name="live"),
+    path("go/", wayfinding.go, name="go"),
+    path("help/<str:page>/", wayfinding.help_page, name="help"),
     path("insights/", stats.insights, name="stats"),
     path("a/<str:ref>/", detail.detail, name="detail"),
     path("a/<str:ref>/decide/", verbs.decide_view, name="decide"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,9 +11,10 @@ from django import template
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from reviews import preferences
 from reviews.durations import span as in_words
 from reviews.models import Stop, User
 from reviews.navigation import entries
@@ -20,7 +22,12 @@ from reviews.queries.rows import TONES
 from reviews.visible import visible as as_visible
 
 register = template.Library()
-THEMES = ("system", "light", "dark")
+THEMES = preferences.THEMES
+LOOKS = ("theme", "density", "motion", "preview")
+SHELL_PARTS = (
+    "actions", "bindings", "claims", "commands", "dialogs", "dom", "drafts", "help", "keymap", "keys", "list",
+    "offline", "palette", "say", "settings", "toasts", "verbs",
+)  # fmt: skip
 
 
 @register.simple_tag
@@ -140,15 +147,37 @@ def _user(context: template.Context) -> User | None:
 
 
 @register.simple_tag(takes_context=True)
-def theme(context: template.Context) -> str:
-    user = _user(context)
-    return user.theme if user and user.theme in THEMES else "system"
+def reader_look(context: template.Context) -> SafeString:
+    """Attributes of <html>: what a style sheet can apply by itself."""
+    chosen = _chosen(context)
+    return format_html_join(" ", 'data-{}="{}"', [(name, chosen[name]) for name in LOOKS])
 
 
 @register.simple_tag(takes_context=True)
-def character_keys(context: template.Context) -> str:
-    user = _user(context)
-    return "off" if user and not user.character_keys else "on"
+def reader_settings(context: template.Context) -> str:
+    """What the scripts apply, as JSON in an attribute."""
+    chosen = _chosen(context)
+    return json.dumps({name: value for name, value in chosen.items() if name not in LOOKS})
+
+
+def _chosen(context: template.Context) -> dict[str, Any]:
+    return preferences.of(_user(context))
+
+
+@register.simple_tag
+def shell_scripts() -> SafeString:
+    """The desk's scripts: one is run, the others it needs are fetched at once instead of one after the other."""
+    ahead = format_html_join(
+        "", '<link rel="modulepreload" href="{}">', [(static(f"js/{name}.js"),) for name in SHELL_PARTS]
+    )
+    return format_html('{}<script type="module" src="{}"></script>', ahead, static("js/desk.js"))
+
+
+@register.inclusion_tag("reviews/partials/ways.html", takes_context=True)
+def way_links(context: template.Context) -> dict[str, Any]:
+    """To the palette and to this page's help: links, which a script turns into dialogs."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    return {"signed_in": _user(context) is not None, "here": match.view_name if match else "go"}
 
 
 @register.inclusion_tag("reviews/partials/navigation.html", takes_context=True)

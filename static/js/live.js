@@ -1,88 +1,131 @@
-// Keeps an open queue honest: polls a version stamp while it is looked at, strikes out what others
-// decided, says what is new, and never moves a row under the cursor.
-"use strict";
-(() => {
-  const place = document.getElementById("live");
-  const list = document.querySelector(".list");
-  if (!place || !list) return;
-  const BUSY = 1800, IDLE = 15000, ACTIVE = 60000;
-  let etag = "", touched = Date.now(), timer = 0, failures = 0, unchanged = 0;
+// Keeps an open queue honest: polls a version stamp while it is looked at, strikes out what others decided, says what is
+// new, and never moves a row under the cursor.
+import { $, $$, body, kept, make } from "./dom.js";
+import { command } from "./commands.js";
+import * as list from "./list.js";
+import { setAway } from "./offline.js";
+import { announce, tone } from "./say.js";
 
-  const active = () => Date.now() - touched < ACTIVE;
-  for (const kind of ["keydown", "pointermove", "pointerdown"]) document.addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
-  document.body.addEventListener("desk:changed", () => { etag = ""; ask(); });
+const BUSY = 1_800, IDLE = 15_000, ACTIVE = 60_000; // ms between two looks, and after the last touch
+const SILENT = 30_000; // unanswered for so long, the server is away
+const SPEAK = 5_000; // between two announcements
+const STRUCK = 4_000; // a struck line stays for so long
+const SURE = 16; // unchanged answers after which one look asks without a stamp: it covers a raise lost in a crash
+const place = $("#live");
+let etag = "", touched = Date.now(), answered = Date.now(), timer = 0, unchanged = 0, paused = kept.get("desk:paused") === "yes";
+let unsaid = new Map(), spoken = 0;
 
-  function plan() { clearTimeout(timer); timer = setTimeout(ask, active() ? BUSY : IDLE); }
+const isActive = () => Date.now() - touched < ACTIVE;
+for (const kind of ["keydown", "pointermove", "pointerdown"]) document.addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
 
-  async function ask() {
-    clearTimeout(timer);
-    if (document.hidden) return;
-    try { await look(); offline(false); failures = 0; } catch { failures += 1; offline(failures > 2); }
-    plan();
+function plan() {
+  clearTimeout(timer);
+  if (!paused) timer = setTimeout(look, isActive() ? BUSY : IDLE);
+}
+
+async function look() {
+  clearTimeout(timer);
+  if (document.hidden || paused) return;
+  try {
+    await ask();
+    answered = Date.now();
+    setAway(false);
+  } catch { setAway(Date.now() - answered > SILENT); }
+  plan();
+}
+
+async function ask() {
+  const url = new URL(place.dataset.url, location.href);
+  url.searchParams.set("refs", list.rows().map((row) => row.dataset.ref).join(","));
+  const headers = { "HX-Request": "true" };
+  if (etag && unchanged < SURE) headers["If-None-Match"] = etag; else unchanged = 0;
+  const answer = await fetch(url, { headers, cache: "no-store" });
+  if (answer.status === 304) { unchanged += 1; return; }
+  if (answer.status === 401) return void location.reload();
+  if (!answer.ok) throw new Error(String(answer.status));
+  etag = answer.headers.get("ETag") || "";
+  show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+}
+
+function show(answer) {
+  const strip = answer.getElementById("strip");
+  if (strip) $("#strip").replaceChildren(...document.importNode(strip, true).childNodes);
+  for (const line of $$("#moved li", answer)) moved(line);
+  pill(Number(answer.getElementById("moved")?.dataset.fresh || 0));
+}
+
+function moved({ dataset }) {
+  const row = list.rowOf(dataset.ref);
+  if (!row || row.classList.contains("struck") || row.getAttribute("aria-busy") === "true") return;
+  if (dataset.gone === undefined || row.dataset.state !== "pending") return;
+  if (dataset.mine !== undefined) return list.leave(row);
+  row.classList.add("struck");
+  const words = fate(dataset);
+  $(".meta", row).prepend(make("span", { class: "badge badge-note" }, words));
+  say(dataset.ref, `${dataset.ref} ${words}`);
+  setTimeout(() => depart(row), STRUCK);
+}
+
+const fate = ({ state, by }) => {
+  if (state === "pending") return "left this list";
+  return by ? `${state.replace("_", " ")} by ${by}` : state.replace("_", " ");
+};
+
+// The row under the cursor stays until the cursor has left it.
+function depart(row) {
+  if (!row.isConnected) return;
+  if (row !== list.current()) return list.leave(row);
+  setTimeout(() => depart(row), STRUCK);
+}
+
+function pill(count) {
+  let button = $("#pill");
+  if (!count) return button?.remove();
+  const text = `${count} new: show (.)`;
+  if (!button) {
+    button = make("button", { id: "pill", type: "button", class: "button button-primary pill", "data-command": "fresh" });
+    $(".list").prepend(button);
+    tone("fresh");
   }
+  if (button.textContent === text) return;
+  button.textContent = text;
+  say("new", `${count} new`);
+}
 
-  async function look() {
-    const url = new URL(place.dataset.url, location.href);
-    url.searchParams.set("refs", assentry.rows().map((row) => row.dataset.ref).join(","));
-    // After half a minute of nothing new, ask once without the stamp: it covers a raise lost in a crash.
-    const headers = { "HX-Request": "true" };
-    if (etag && unchanged < 16) headers["If-None-Match"] = etag; else unchanged = 0;
-    const answer = await fetch(url, { headers, cache: "no-store" });
-    if (answer.status === 304) { unchanged += 1; return; }
-    if (answer.status === 401) return void location.reload();
-    if (!answer.ok) throw new Error(String(answer.status));
-    etag = answer.headers.get("ETag") || "";
-    show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-  }
+command("fresh", (button) => { button.remove(); list.reloadList(list.current()?.dataset.ref); });
 
-  function show(page) {
-    const strip = page.getElementById("strip");
-    if (strip) document.getElementById("strip").replaceChildren(...document.importNode(strip, true).childNodes);
-    for (const line of page.querySelectorAll("#moved li")) moved(line);
-    pill(Number(page.getElementById("moved")?.dataset.fresh || 0));
-  }
+// What happened is said together, at most once in five seconds; the last word on each thing counts.
+function say(about, words) {
+  unsaid.set(about, words);
+  const wait = Math.max(0, spoken + SPEAK - Date.now());
+  if (unsaid.size === 1 || wait === 0) setTimeout(speak, wait);
+}
 
-  function moved(line) {
-    const row = assentry.rowOf(line.dataset.ref);
-    if (!row || row.classList.contains("struck") || row.getAttribute("aria-busy") === "true") return;
-    if (line.dataset.gone === undefined || row.dataset.state !== "pending") return;
-    if (line.dataset.mine !== undefined) return assentry.leave(row);
-    row.classList.add("struck");
-    const said = document.createElement("span");
-    said.className = "badge badge-note";
-    said.textContent = line.dataset.by ? `${line.dataset.state.replace("_", " ")} by ${line.dataset.by}` : line.dataset.state === "pending" ? "left this list" : line.dataset.state.replace("_", " ");
-    row.querySelector(".meta").prepend(said);
-    assentry.announce(`${line.dataset.ref} ${said.textContent}`);
-    setTimeout(() => { if (row !== assentry.current()) assentry.leave(row); }, 4000);
-  }
+function speak() {
+  if (!unsaid.size) return;
+  announce([...unsaid.values()].join(". "));
+  unsaid = new Map();
+  spoken = Date.now();
+}
 
-  function pill(count) {
-    let button = document.getElementById("pill");
-    if (!count) { button?.remove(); return; }
-    if (!button) {
-      button = document.createElement("button");
-      button.id = "pill";
-      button.type = "button";
-      button.className = "button button-primary pill";
-      button.addEventListener("click", () => { button.remove(); assentry.reloadList(assentry.current()?.dataset.ref); });
-      list.prepend(button);
-    }
-    const text = `${count} new: show (.)`;
-    if (button.textContent !== text) { button.textContent = text; assentry.announce(`${count} new`); }
-  }
+// Whoever is disturbed by what changes can stand still (WCAG 2.2.2).
+function pauseSwitch() {
+  const button = make("button", { type: "button", class: "button button-plain", id: "pause", "data-command": "pause" });
+  const name = () => { button.setAttribute("aria-pressed", String(paused)); button.textContent = paused ? "Paused: go on" : "Pause updates"; };
+  name();
+  command("pause", () => {
+    paused = !paused;
+    kept.set("desk:paused", paused ? "yes" : "no");
+    name();
+    look();
+  });
+  $(".overview")?.append(button);
+}
 
-  function offline(on) {
-    let banner = document.getElementById("offline");
-    if (!on) return banner?.remove();
-    if (banner) return;
-    banner = document.createElement("div");
-    banner.id = "offline";
-    banner.className = "banner offline";
-    banner.setAttribute("role", "alert");
-    banner.textContent = "The server does not answer. What you see may be out of date, and nothing can be decided.";
-    document.querySelector("main").prepend(banner);
-  }
-
-  ask();
-})();
+if (place && $(".list")) {
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  body.addEventListener("desk:changed", () => { etag = ""; look(); });
+  window.addEventListener("online", look);
+  pauseSwitch();
+  look();
+}

@@ -1,0 +1,88 @@
+"""The short help of each page: what it is for, what to do there, where to read more. One entry for a URL name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Help(NamedTuple):
+    """A page's title in the help, and its sentences, one paragraph each."""
+
+    title: str
+    words: tuple[str, ...]
+
+
+PAGES: dict[str, Help] = {
+    "queue": Help(
+        "The queue",
+        (
+            "What waits for you, the most urgent first: late, then risky, then costly, then old.",
+            "Move with the arrows; the item is read in the pane beside the list, or on its own page.",
+            "A decision can be taken back until it is released.",
+            "Rows that others decide are struck out; new ones wait behind a button, and nothing moves by itself.",
+            "Type into the search, or open the filters. Everything that changes the list is in the address.",
+        ),
+    ),
+    "detail": Help(
+        "One item",
+        (
+            "Read from the top: what is asked, why a person is asked, what exactly would be done, and the evidence.",
+            "What the agent says about itself comes last. What you approve is the bytes, shown as they are under Raw.",
+            "Text in a dashed frame comes from outside or from the agent; it can say anything.",
+        ),
+    ),
+    "edit": Help(
+        "Editing",
+        (
+            "The form follows the schema of the type. Saving makes a new revision; earlier approvals are void.",
+            "Save and approve is one step. Where others must approve what you wrote, the page says so.",
+        ),
+    ),
+    "decide": Help(
+        "Deciding",
+        ("Pick a reason, or write one. What changed since you opened it is never decided: you are told instead.",),
+    ),
+    "ask": Help("Asking", ("The item leaves the queue until the agent, or its owner, has answered.",)),
+    "escalate": Help("Escalating", ("Another team gets the item, with your reason. You can still see it.",)),
+    "defer": Help("Deferring", ("The item comes back at the time you choose. Its deadline runs on.",)),
+    "batch_preview": Help(
+        "Several at once",
+        ("Look the table over; the odd one is marked. What may not be decided in a batch is left out and named.",),
+    ),
+    "batch": Help("Several at once", ("Each item has a result of its own. One button takes the whole batch back.",)),
+    "stats": Help("Figures", ("What waits, what was decided, and how often people and agents disagreed.",)),
+    "settings": Help("Settings", ("How the desk looks and behaves for you. Nobody else is affected.",)),
+    "go": Help("Go to", ("Every page you may open, your saved views, and any item by its number.",)),
+    "agents:runs": Help(
+        "Runs",
+        ("What the agents are doing: running, waiting for a decision, blocked or ended. Open one to see its steps.",),
+    ),
+    "agents:run": Help(
+        "One run",
+        (
+            "Each step as it was recorded, and what the run waits for.",
+            "A blocked run met code that has changed: fork it from the step before.",
+        ),
+    ),
+    "agents:start": Help("Starting a run", ("Choose an agent and fill in its form. It can be cancelled on its page.",)),
+    "agents:import": Help(
+        "Import", ("Upload recorded conversations to see what policy would have done with their calls.",)
+    ),
+    "agents:outbox": Help("Outbox", ("What the sample agents would have sent. Nothing leaves this machine.",)),
+    "audit:integrity": Help(
+        "Integrity",
+        ("Whether the record is whole, when that was last checked, and how somebody outside can check it.",),
+    ),
+    "audit:events": Help("Events", ("Everything that was recorded, newest first. Open a case to read it in order.",)),
+    "audit:case": Help("One case", ("All that was recorded about one action, with the proof for each line.",)),
+    "audit:export": Help("Export", ("Take a stretch of the record away, with all that is needed to verify it.",)),
+}
+GENERAL = Help(
+    "Help",
+    ("Agents propose actions here; people approve, edit or reject them, and everything is recorded.",),
+)
+
+
+def about(page: str) -> Help:
+    """The help of a page; pages that have none get the general one."""
+    return PAGES.get(page, GENERAL)

@@ -1,0 +1,53 @@
+"""Finding one's way: a page of links that is also the palette's source, and the short help of every page."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from reviews import help as texts
+from reviews.models import User
+from reviews.navigation import entries
+from reviews.queries.filters import REF
+from reviews.views.edge import desk_page, is_partial, signed_in, with_query
+from reviews.views.queue import VIEWS
+
+
+class Place(NamedTuple):
+    """Where one can go; `kind` is said beside it in the palette, `key` follows g."""
+
+    label: str
+    url: str
+    kind: str
+    key: str = ""
+
+
+@require_GET
+@desk_page
+def go(request: HttpRequest) -> HttpResponse:
+    """Pages and views as links; with `ref` straight to that item."""
+    asked = request.GET.get("ref", "").strip()
+    if match := REF.fullmatch(asked):
+        return redirect("detail", f"ACT-{match.group(1)}")
+    if asked:
+        messages.error(request, f"{asked[:40]} is no number of an item. Write it as ACT-1004.")
+    given = {"groups": _places(signed_in(request)), "asked": asked}
+    return render(request, "reviews/go.html#links" if is_partial(request) else "reviews/go.html", given)
+
+
+def _places(user: User) -> list[tuple[str, list[Place]]]:
+    views = [Place(name, with_query("queue", q=text), "view") for name, text in VIEWS]
+    pages = [Place(entry.label, entry.url, "page") for entry in entries(user, "")]
+    return [("Views of the queue", views), ("Pages", [*pages, Place("Help", reverse("help", args=["go"]), "page")])]
+
+
+@require_GET
+@desk_page
+def help_page(request: HttpRequest, page: str) -> HttpResponse:
+    given = {"about": texts.about(page)}
+    return render(request, "reviews/help.html#words" if is_partial(request) else "reviews/help.html", given)

@@ -1,0 +1,72 @@
+// What the server answered to a decision: done, with the time left to take it back, or refused, with the reason.
+import { $, $$, body } from "./dom.js";
+import { command } from "./commands.js";
+import { closeDialog } from "./dialogs.js";
+import { dropDrafts } from "./drafts.js";
+import { current, leave, openArticle, reloadList, rowOf } from "./list.js";
+import { announce, leaveLater, toast, toasts, tone, trim } from "./say.js";
+
+export const free = () => { for (const row of $$('tr.item[aria-busy="true"]')) row.setAttribute("aria-busy", "false"); };
+
+export function answered(given) {
+  if (!given) return;
+  free();
+  trim();
+  if (given.dataset.refused !== undefined) return refused(given);
+  if (given.dataset.done !== undefined) done(given);
+}
+
+function refused(given) {
+  tone("refused");
+  if (given.dataset.status === "409" && current()) body.dispatchEvent(new CustomEvent("desk:changed"));
+  announce(given.textContent.trim());
+}
+
+function done(given) {
+  tone("done");
+  dropDrafts(given.dataset.ref);
+  closeDialog();
+  // Earlier decisions can still be taken back, one after the other: they wait out of sight.
+  for (const old of $$(".toast", toasts)) if (old !== given) { if ($("form[data-undo]", old)) old.hidden = true; else old.remove(); }
+  follow(given.dataset);
+  body.dispatchEvent(new CustomEvent("desk:changed"));
+  if (given.dataset.window) countDown(given); else leaveLater(given, 6);
+}
+
+function follow({ ref, gone, back, reload }) {
+  const row = ref && rowOf(ref);
+  if (gone !== undefined && row) leave(row);
+  if (back !== undefined) reloadList(ref);
+  if (reload !== undefined && openArticle(ref)) htmx.ajax("GET", `/a/${ref}/`, { source: "#preview", target: "#preview", swap: "innerHTML" });
+}
+
+// The time left is said in words; what decides is the server's clock. Heard once, not at every second.
+function countDown(given) {
+  const place = $(".countdown", given);
+  const until = Date.now() + Number(given.dataset.window) * 1000;
+  place?.setAttribute("aria-hidden", "true");
+  const tick = () => {
+    if (!given.isConnected) return;
+    const left = Math.ceil((until - Date.now()) / 1000);
+    if (left <= 0) return released(given);
+    if (place) place.textContent = `(${left} s)`;
+    setTimeout(tick, 500);
+  };
+  tick();
+}
+
+function released(given) {
+  if (given.hidden) return given.remove();
+  $("form", given)?.replaceWith("Released.");
+  leaveLater(given, 3);
+}
+
+export function undo() {
+  const form = $("form[data-undo]", toasts) || $("form[data-undo]");
+  if (form) return form.requestSubmit();
+  const button = $('#detail [data-verb="undo"]');
+  if (button) return button.click();
+  toast("Nothing to take back: it is released, or it was not yours");
+}
+
+command("dismiss", (button) => button.closest(".toast").remove());
