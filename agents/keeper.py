@@ -103,6 +103,7 @@ class Keeper:
             Verb("flip breached", lambda: desk.flip_breached(limit=LIMIT)),
             Verb("wake runs", services.wake_runs),
             Verb("ring", self._ring),
+            Verb("precedents", desk.tend_precedents),
             Verb("roll up counts", _roll_up, ROLLUP_EVERY),
             Verb("audit jobs", self.verifier.look, ROLLUP_EVERY),
             Verb("watchdog", self._watch, ALARM_EVERY),

@@ -85,6 +85,21 @@ GRANTS: list[Grant] = [
     Grant(READERS, "reviews_evidencebody", "SELECT INSERT"),
     Grant("agent", "reviews_evidencebody", "INSERT"),
     Grant(READERS, "reviews_searchtext", "SELECT INSERT"),
+    # Precedents: the keeper finds and keeps them, pages read what was found.
+    Grant(READERS, "reviews_precedent", "SELECT"),
+    Grant("router", "reviews_precedent", "INSERT"),
+    Grant(READERS, "reviews_precedentsearch", "SELECT"),
+    Grant("router", "reviews_precedentsearch", "INSERT"),
+    Grant("router", "reviews_precedenttext", "SELECT INSERT"),
+    Grant("router", "reviews_precedentdue", "SELECT DELETE"),  # a work list: it tells nothing
+    Grant("web", "reviews_bindingprecedent", "SELECT INSERT UPDATE(lifted_at, lifted_by_id, lift_reason)"),
+    Grant("router", "reviews_bindingprecedent", "SELECT"),
+    # Talk. Who follows what is a preference, not a record.
+    Grant("web", "reviews_follow", "SELECT INSERT UPDATE(active, seen_message, seen_evidence)"),
+    Grant("router", "reviews_follow", "SELECT"),
+    Grant("web", "reviews_mention", "SELECT INSERT"),
+    Grant("router", "reviews_mention", "SELECT"),
+    Grant("web", "reviews_provisionalverdict", "SELECT INSERT"),
     # Votes.
     Grant(READERS, "reviews_decision", "SELECT INSERT"),
     Grant("executor", "reviews_decision", "SELECT"),
@@ -140,6 +155,7 @@ GRANTS: list[Grant] = [
     Grant("agent", "reviews_agent_withdraw(uuid,bigint,bytea)", "EXECUTE"),
     Grant("agent", "reviews_agent_answer(uuid,uuid,integer,bytea,bigint,bytea)", "EXECUTE"),
     Grant("agent", "reviews_outcomes(uuid,uuid[])", "EXECUTE"),
+    Grant("agent", "reviews_expects(uuid)", "EXECUTE"),
     Grant("executor", "reviews_leasable(uuid)", "EXECUTE"),
     Grant("executor", "reviews_exit(uuid)", "EXECUTE"),
     Grant("executor", "reviews_leased_body(uuid)", "EXECUTE"),

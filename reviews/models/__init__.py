@@ -18,8 +18,10 @@ from reviews.models.attempts import Attempt, Circuit, Heartbeat
 from reviews.models.checks import Canary, Tag
 from reviews.models.items import DeskItem, Item, PendingCube, PendingDelta, QueueStamp
 from reviews.models.people import ActionType, Authority, Level, Principal, Queue, Reach, User, new_pseudonym
+from reviews.models.precedents import BindingPrecedent, Precedent, PrecedentDue, PrecedentSearch, PrecedentText
 from reviews.models.rules import PolicyDraft, PolicyVersion, Stop
 from reviews.models.saved import DefaultView, SavedView
+from reviews.models.talk import Follow, Mention, ProvisionalVerdict
 from reviews.models.votes import Decision, Retraction
 from reviews.models.words import NAME
 
@@ -29,24 +31,31 @@ __all__ = [
     "ActionType",
     "Attempt",
     "Authority",
-    "Circuit",
-    "Decision",
     "BindingPrecedent",
     "Canary",
+    "Circuit",
+    "Decision",
     "DefaultView",
     "DeskItem",
     "Evidence",
     "EvidenceBody",
+    "Follow",
     "Heartbeat",
     "Item",
     "Level",
+    "Mention",
     "Message",
     "MessageBody",
     "PendingCube",
     "PendingDelta",
     "PolicyDraft",
     "PolicyVersion",
+    "Precedent",
+    "PrecedentDue",
+    "PrecedentSearch",
+    "PrecedentText",
     "Principal",
+    "ProvisionalVerdict",
     "Queue",
     "QueueStamp",
     "Reach",
@@ -56,7 +65,7 @@ __all__ = [
     "SavedView",
     "SearchText",
     "Stop",
+    "Tag",
     "User",
     "new_pseudonym",
 ]
-    "Tag",

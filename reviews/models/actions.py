@@ -177,10 +177,12 @@ class Evidence(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="evidence")
     number = models.PositiveIntegerField()
-    kind = models.CharField(max_length=20)  # conversation, text, record, source
+    kind = models.CharField(max_length=20)  # conversation, text, record, source, file
     title = models.CharField(max_length=200)
     source = models.CharField(max_length=300, blank=True)
     conflict = models.BooleanField(default=False)  # contradicts the proposal: shown first
+    media = models.CharField(max_length=40, db_default="text/plain")  # what its first bytes say
+    author = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")  # None: the agent
     digest = models.BinaryField()
     event_id = models.UUIDField()
     created_at = models.DateTimeField()

@@ -62,6 +62,8 @@ class ActionType(models.Model):
     label = models.CharField(max_length=120)
     template = models.CharField(max_length=300)  # the ask in words: "Refund {amount} to {customer}"
     schema = models.JSONField()  # JSON Schema of the payload
+    field_order = models.JSONField(db_default=[], default=list, blank=True)  # see reviews.field_order
+    evidence_first = models.BooleanField(db_default=False, default=False)  # advice waits for a provisional verdict
     risk = models.CharField(max_length=12, choices=choices_of(Risk))
     reversibility = models.CharField(max_length=12, choices=choices_of(Reversibility))
     risk_floor = models.CharField(max_length=12, choices=choices_of(Risk))

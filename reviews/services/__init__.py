@@ -19,6 +19,7 @@ from reviews.services.keeping import (
 )
 from reviews.services.leasing import Lease, begin, lease, renew
 from reviews.services.pacing import shown_at, stamp_shown
+from reviews.services.precedents import tend_precedents
 from reviews.services.proposing import Proposed, propose
 from reviews.services.syncing import PrincipalSpec, Synced, sync_types
 
@@ -29,8 +30,8 @@ __all__ = [
     "Lease",
     "PrincipalSpec",
     "Proposed",
-    "Synced",
     "Seed",
+    "Synced",
     "actor",
     "answer",
     "ask",
@@ -57,11 +58,12 @@ __all__ = [
     "retract_batch",
     "reverse",
     "route_due",
-    "settle",
     "seed_canary",
+    "settle",
     "shown_at",
     "stamp_shown",
     "sync_types",
+    "tend_precedents",
     "wake_deferred",
     "withdraw",
 ]

@@ -98,7 +98,7 @@ def test_no_login_may_delete_or_empty_what_tells_what_happened() -> None:
     deleting = {grant.object for grant in GRANTS if "DELETE" in grant.privileges}
     assert deleting == {
         "reviews_policydraft", "reviews_user_groups", "reviews_user_user_permissions", "reviews_reach",
-        "reviews_authority", "reviews_savedview", "reviews_defaultview",
+        "reviews_authority", "reviews_savedview", "reviews_defaultview", "reviews_precedentdue",
     }  # fmt: skip
     assert not [grant for grant in GRANTS if "TRUNCATE" in grant.privileges or "TRIGGER" in grant.privileges]
 
