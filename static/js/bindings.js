@@ -61,3 +61,15 @@ export const BINDINGS = [
   { keys: ["Ctrl+Enter"], action: "submit", label: "Send the open form", scope: ["dialog", "any"], input: true },
   { keys: ["u", "Escape"], action: "close", label: "Close the dialog", scope: ["dialog"] },
 ];
+
+// How the help puts them together; every action is in one of them.
+export const GROUPS = {
+  Move: ["next", "previous", "following", "preceding", "first", "last", "pagedown", "pageup", "open", "back"],
+  Decide: ["approve", "reject", "edit", "ask", "escalate", "defer", "claim", "assign", "undo"],
+  "Select, decide together": [
+    "select", "extenddown", "extendup", "selectpage", "selectsimilar", "selectnone", "batchapprove", "batchreject",
+  ],
+  Look: ["payload", "precedents", "cite", "thread", "history", "preview", "search", "filter", "fresh"],
+  Go: ["gotoqueue", "gotomine", "gotoescalated", "gotodecided", "gotostats", "gotoview", "palette", "help"],
+  "Forms and dialogs": ["preset", "submit", "close"],
+};

@@ -9,13 +9,14 @@ import { isPossible } from "./verbs.js";
 
 const MOST = 12;
 const VERBS = new Set(["approve", "reject", "edit", "ask", "escalate", "defer", "claim", "assign"]);
-const NOT_OFFERED = /^(next|previous|following|preceding|first|last|page|extend|goto|palette|preset|submit|close|open|select$)/;
+const NOT_OFFERED = /^(next|previous|following|preceding|first|last|page|extend|goto|palette|preset|submit|close|open|back|select$)/;
 let entries = [];
 
 const isOffered = ({ action, scope }) => !NOT_OFFERED.test(action) && !scope.includes("dialog") && (!VERBS.has(action) || isPossible(action));
 
-const actions = () => bound.filter(isOffered).map(({ action, label, keys }) => ({
-  label, hint: keys[0], run: () => closeThen(() => ACTIONS[action](keys[0], new Event("palette"))),
+const decidesFirst = (one, other) => VERBS.has(other.action) - VERBS.has(one.action);
+const actions = () => bound.filter(isOffered).sort(decidesFirst).map(({ action, label, keys }) => ({
+  label, key: keys[0], kind: "", run: () => closeThen(() => ACTIONS[action](keys[0], new Event("palette"))),
 }));
 
 const follow = (url) => () => { closeDialog(); location.assign(url); };
@@ -25,7 +26,10 @@ async function links() {
     const answer = await fetch("/go/", { headers: { "HX-Request": "true" } });
     const read = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
     return $$("a[data-go]", read).map((link) => ({
-      label: link.textContent.trim(), hint: link.dataset.viewKey ? `g ${link.dataset.viewKey}` : link.dataset.go, run: follow(link.getAttribute("href")),
+      label: link.textContent.trim(),
+      key: link.dataset.viewKey ? `g ${link.dataset.viewKey}` : "",
+      kind: link.dataset.go,
+      run: follow(link.getAttribute("href")),
     }));
   } catch { return []; }
 }
@@ -33,10 +37,10 @@ async function links() {
 // A number is an item's, with or without its letters.
 function item(text) {
   const number = /^(?:act-?)?(\d{1,12})$/i.exec(text)?.[1];
-  return number ? [{ label: `Open ACT-${number}`, hint: "item", run: follow(`/a/ACT-${number}/`) }] : [];
+  return number ? [{ label: `Open ACT-${number}`, key: "", kind: "item", run: follow(`/a/ACT-${number}/`) }] : [];
 }
 
-const fits = (text) => ({ label, hint }) => text.toLowerCase().split(/\s+/).every((word) => `${label} ${hint}`.toLowerCase().includes(word));
+const fits = (text) => ({ label, kind }) => text.toLowerCase().split(/\s+/).every((word) => `${label} ${kind}`.toLowerCase().includes(word));
 
 function draw(input, place) {
   const text = input.value.trim();
@@ -48,7 +52,9 @@ function draw(input, place) {
 }
 
 function option(entry, index) {
-  const line = make("li", { role: "option", id: `palette-${index}`, "aria-selected": "false" }, make("span", { class: "grow" }, entry.label), make("kbd", {}, entry.hint));
+  const line = make("li", { role: "option", id: `palette-${index}`, "aria-selected": "false" }, make("span", { class: "grow" }, entry.label));
+  if (entry.kind) line.append(make("span", { class: "muted small" }, entry.kind));
+  if (entry.key) line.append(make("kbd", {}, entry.key));
   line.addEventListener("click", entry.run);
   return line;
 }
