@@ -25,8 +25,21 @@ GRANTS = [
     Grant("web", "axes_accessattemptexpiration", "SELECT INSERT UPDATE DELETE"),
     Grant("web", "axes_accessfailurelog", "SELECT INSERT DELETE"),
     Grant("web", "axes_accesslog", "SELECT INSERT UPDATE"),
+    # Second factors, addresses and outside identities, all of django-allauth.
+    Grant("web", "mfa_authenticator", "SELECT INSERT UPDATE DELETE"),
+    Grant("web", "account_emailaddress", "SELECT INSERT UPDATE DELETE"),
+    Grant("web", "socialaccount_socialaccount", "SELECT INSERT UPDATE DELETE"),
+    Grant("web", "socialaccount_socialapp", "SELECT"),
+    Grant("web", "desk_cache", "SELECT INSERT UPDATE DELETE"),
     Grant(EVERYBODY, "django_migrations", "SELECT"),
 ]
 
-# Whoever reads a session's key can be the person it belongs to.
-HIDDEN_FROM_AUDITOR = ("django_session",)
+# Whoever reads a session's key, a one-time code's secret or an identity provider's can be somebody else.
+HIDDEN_FROM_AUDITOR = (
+    "django_session",
+    "desk_cache",
+    "mfa_authenticator",
+    "account_emailconfirmation",
+    "socialaccount_socialapp",
+    "socialaccount_socialtoken",
+)

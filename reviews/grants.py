@@ -126,6 +126,11 @@ GRANTS: list[Grant] = [
     Grant("router", "reviews_policyversion", "SELECT"),
     Grant("web", "reviews_policydraft", "SELECT INSERT UPDATE DELETE"),
     # People. Links between people, groups and queues have no past of their own: the log has it.
+    Grant(READERS, "reviews_qualification", "SELECT"),
+    Grant("web", "reviews_qualification", "INSERT"),
+    Grant(READERS, "reviews_absence", "SELECT"),
+    Grant("web", "reviews_absence", "INSERT UPDATE(ended_at)"),
+    Grant("web", "reviews_invitation", "SELECT INSERT UPDATE(used_at, revoked_at)"),
     Grant("web", "reviews_user", "SELECT INSERT UPDATE"),
     Grant("web", "reviews_user_groups", "SELECT INSERT UPDATE DELETE"),
     Grant("web", "reviews_user_user_permissions", "SELECT INSERT UPDATE DELETE"),

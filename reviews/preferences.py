@@ -24,5 +24,4 @@ def of(user: User | None) -> dict[str, Any]:
     """Every setting of a reader, chosen or usual. Nobody in particular has the usual ones."""
     if user is None:
         return dict(USUAL)
-    theme = user.theme if user.theme in THEMES else "system"
-    return {**USUAL, "theme": theme, "character_keys": user.character_keys}
+    return {**USUAL, **user.preferences}

@@ -21,12 +21,14 @@ from reviews.models.people import ActionType, Authority, Level, Principal, Queue
 from reviews.models.precedents import BindingPrecedent, Precedent, PrecedentDue, PrecedentSearch, PrecedentText
 from reviews.models.rules import PolicyDraft, PolicyVersion, Stop
 from reviews.models.saved import DefaultView, SavedView
+from reviews.models.staff import Absence, Invitation, Qualification
 from reviews.models.talk import Follow, Mention, ProvisionalVerdict
 from reviews.models.votes import Decision, Retraction
 from reviews.models.words import NAME
 
 __all__ = [
     "NAME",
+    "Absence",
     "Action",
     "ActionType",
     "Attempt",
@@ -41,6 +43,7 @@ __all__ = [
     "EvidenceBody",
     "Follow",
     "Heartbeat",
+    "Invitation",
     "Item",
     "Level",
     "Mention",
@@ -56,6 +59,7 @@ __all__ = [
     "PrecedentText",
     "Principal",
     "ProvisionalVerdict",
+    "Qualification",
     "Queue",
     "QueueStamp",
     "Reach",

@@ -20,11 +20,19 @@ def new_pseudonym() -> str:
 class User(AbstractUser):
     pseudonym = models.CharField(max_length=24, unique=True, default=new_pseudonym, editable=False)
     time_zone = models.CharField(max_length=64, default="UTC")
-    theme = models.CharField(max_length=8, default="system")
-    character_keys = models.BooleanField(default=True)
+    # What differs from reviews.preferences.USUAL.
+    preferences = models.JSONField(default=dict, db_default={}, blank=True)
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+    @property
+    def theme(self) -> str:
+        return str(self.preferences.get("theme", "system"))
+
+    @property
+    def character_keys(self) -> bool:
+        return self.preferences.get("character_keys") is not False
 
 
 class Queue(models.Model):

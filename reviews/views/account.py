@@ -41,8 +41,8 @@ def settings(request: HttpRequest) -> HttpResponse:
     """Theme and single-letter keys; what is not sent is off, since a browser sends no unticked box."""
     user = signed_in(request)
     theme = request.POST.get("theme", "")
-    user.theme = theme if theme in THEMES else "system"
-    user.character_keys = request.POST.get("character_keys") == "on"
-    user.save(update_fields=["theme", "character_keys"])
+    user.preferences["theme"] = theme if theme in THEMES else "system"
+    user.preferences["character_keys"] = request.POST.get("character_keys") == "on"
+    user.save(update_fields=["preferences"])
     messages.success(request, "Saved.")
     return see_other(safe_next(request, "/"))

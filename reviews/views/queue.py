@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
@@ -194,10 +194,10 @@ def _alarms(user: User) -> tuple[str, ...]:
     """What is wrong with the record, for those who may look at it; asked at most every ten seconds."""
     if not user.has_perm("audit.view_audit"):
         return ()
-    found: tuple[str, ...] | None = cache.get("audit-alarms")
+    found: tuple[str, ...] | None = caches["memory"].get("audit-alarms")
     if found is None:
         found = tuple(health().alarms)
-        cache.set("audit-alarms", found, 10)
+        caches["memory"].set("audit-alarms", found, 10)
     return found
 
 

@@ -61,13 +61,14 @@ def people(s: Session, made: World) -> None:
     for name in ("ada", "grace", "lin", "mallory", "gone", "olga"):
         made.ids[name] = s.one(
             "INSERT INTO reviews_user (password, is_superuser, username, first_name, last_name, email, is_staff,"
-            " is_active, date_joined, pseudonym, time_zone, theme, character_keys)"
-            " VALUES ('!', false, %s, '', '', '', false, %s, now(), %s, 'UTC', 'system', true) RETURNING id",
+            " is_active, date_joined, pseudonym, time_zone)"
+            " VALUES ('!', false, %s, '', '', '', false, %s, now(), %s, 'UTC') RETURNING id",
             name, name != "gone", f"psn_{name}",
         )["id"]  # fmt: skip
     for group, queue, members in (("desk", "support", "ada grace lin gone olga"), ("other", "elsewhere", "mallory")):
         made.ids[group] = s.one("INSERT INTO auth_group (name) VALUES (%s) RETURNING id", group)["id"]
         w.insert(s, "reviews_reach", group_id=made[group], queue_id=queue)
+        w.insert(s, "reviews_authority", group_id=made[group], max_risk="critical", qualification="")
         for name in members.split():
             w.insert(s, "reviews_user_groups", user_id=made[name], group_id=made[group])
 

@@ -24,7 +24,9 @@ APPEND_ONLY = {
     "precedent", "precedentsearch", "mention", "provisionalverdict",
 }  # fmt: skip
 ERASABLE = {"revisionbody", "messagebody", "evidencebody", "searchtext", "precedenttext"}
-KEPT = {"action", "attempt", "item", "stop", "canary", "tag", "bindingprecedent"}
+KEPT = {"action", "attempt", "item", "stop", "canary", "tag", "bindingprecedent"} | {
+    "qualification", "absence", "invitation",
+}  # fmt: skip
 UPDATE, DELETE, TRUNCATE = 16, 8, 32  # bits of pg_trigger.tgtype
 
 

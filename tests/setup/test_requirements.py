@@ -9,7 +9,7 @@ import pytest
 from config.state import ROOT
 
 DIRECT = {
-    "requirements.txt": r"^([A-Za-z0-9._-]+)(?:\[\w+\])?==(\S+) +# (.+)$",
+    "requirements.txt": r"^([A-Za-z0-9._-]+)(?:\[[\w,]+\])?==(\S+) +# (.+)$",
     "requirements-demo.txt": r"^#= ([A-Za-z0-9._-]+)==(\S+) +: (.+)$",
     "requirements-dev.txt": r"^#= ([A-Za-z0-9._-]+)==(\S+) +: (.+)$",
 }
