@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reviews.views import account, batch, detail, editing, live, proving, queue, stats, verbs, wayfinding
+from reviews.views import account, batch, detail, editing, insights, live, proving, queue, verbs, wayfinding
 
 urlpatterns = [
     path("", queue.home, name="home"),
@@ -10,7 +10,12 @@ urlpatterns = [
     path("queue/live/", live.live, name="live"),
     path("go/", wayfinding.go, name="go"),
     path("help/<str:page>/", wayfinding.help_page, name="help"),
-    path("insights/", stats.insights, name="stats"),
+    path("insights/", insights.my_day, name="stats"),
+    path("insights/team/", insights.team_page, name="insights_team"),
+    path("insights/queue/", insights.queue_health, name="insights_queue"),
+    path("insights/quality/", insights.decision_quality, name="insights_quality"),
+    path("insights/agents/", insights.agent_figures, name="insights_agents"),
+    path("insights/no-break/", insights.no_break, name="no_break"),
     path("a/<str:ref>/", detail.detail, name="detail"),
     path("a/<str:ref>/decide/", verbs.decide_view, name="decide"),
     path("a/<str:ref>/edit/", editing.edit_view, name="edit"),

@@ -18,6 +18,7 @@ from reviews import preferences
 from reviews.durations import span as in_words
 from reviews.models import Stop, User
 from reviews.navigation import entries
+from reviews.queries.fatigue import break_reason
 from reviews.queries.rows import TONES
 from reviews.visible import visible as as_visible
 
@@ -227,3 +228,12 @@ def undo_button(context: template.Context, tags: str) -> dict[str, Any]:
     word, _, rest = (tags or "").partition(" ")
     ref, _, decision = rest.partition(" ")
     return {"ref": ref, "decision": decision if word == "undo" else "", "csrf_token": context.get("csrf_token", "")}
+
+
+@register.inclusion_tag("reviews/partials/break.html", takes_context=True)
+def break_strip(context: template.Context) -> dict[str, Any]:
+    """A suggestion to rest, for the person who looks and nobody else; most of the time nothing."""
+    request, user = context.get("request"), _user(context)
+    reason = break_reason(user, request.session) if request and user else ""
+    here = request.get_full_path() if request else "/"
+    return {"reason": reason, "here": here, "csrf_token": context.get("csrf_token", "")}

@@ -1,0 +1,160 @@
+"""Insight pages: whose figures they show, that they add up, and what they do not pretend to know."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests import build
+from tests.web.pages import Browser, Page
+
+PAGES = ("", "team/", "queue/", "quality/", "agents/")
+
+
+@pytest.fixture
+def lin(house: build.House) -> Browser:
+    """Leads the queue that ada and grace review."""
+    return Browser(house.lin)
+
+
+def table(page: Page) -> list[dict[str, str]]:
+    """A CSV as its rows."""
+    assert page.response["Content-Type"].startswith("text/csv")
+    return list(csv.DictReader(io.StringIO(page.text)))
+
+
+@pytest.fixture
+def busy(house: build.House) -> build.House:
+    """Approved, rejected, taken back, edited, decided by two: something for every figure."""
+    build.rejected(house)
+    build.approved(house, confidence=0.93)
+    build.approved(house, "files.delete")
+    build.decide(house, build.pending(house, confidence=0.41), name="grace")
+    build.pending(house, "refund.issue")
+    return house
+
+
+def test_my_day_shows_my_decisions_and_nobody_elses(busy: build.House, ada: Browser, lin: Browser) -> None:
+    mine = {row["type"]: row for row in table(ada.get("/insights/?csv=verdicts"))}
+    assert (mine["mail.send"]["approved"], mine["mail.send"]["rejected"]) == ("1", "1")
+    assert (mine["files.delete"]["approved"], mine["files.delete"]["rejected"]) == ("1", "0")
+    assert [row["type"] for row in table(Browser(busy.grace).get("/insights/?csv=verdicts"))] == [
+        "files.delete",
+        "mail.send",
+    ]
+    page = lin.get("/insights/")
+    assert "You decided nothing in this time." in page.plain
+    assert "Ada" not in page.plain.replace("Adam", "")
+
+
+def test_quality_counts_what_people_changed_with_its_interval(busy: build.House, ada: Browser) -> None:
+    rows = {row["type"]: row for row in table(ada.get("/insights/quality/?csv=overrides"))}
+    mail = rows["mail.send"]
+    assert (mail["decided"], mail["rejected"], mail["edited"], mail["overridden"]) == ("3", "1", "0", "0.3333")
+    assert float(mail["overridden_low"]) == pytest.approx(0.0615, abs=1e-3)  # Wilson, 1 of 3
+    assert float(mail["overridden_high"]) == pytest.approx(0.7923, abs=1e-3)
+    pairs = table(ada.get("/insights/quality/?csv=agreement"))
+    assert [(row["type"], row["pairs"], row["agreed"]) for row in pairs] == [("files.delete", "1", "1")]
+    labels = {row["type"]: row for row in table(ada.get("/insights/quality/?csv=labels"))}
+    assert (labels["mail.send"]["labels"], labels["mail.send"]["to_go"]) == ("3", "274")
+    assert "No calibration yet" in ada.get("/insights/quality/").plain
+
+
+def test_what_was_taken_back_counts_as_that_alone(house: build.House, ada: Browser) -> None:
+    from reviews.services import retract
+    from tests.logins import as_role
+
+    vote = build.decide(house, build.pending(house))
+    with as_role("web"):
+        retract(decision=vote.id, by=house.by("ada"))
+    undone = table(ada.get("/insights/quality/?csv=undo"))
+    assert [(row["cast"], row["taken_back"], row["undo_share"]) for row in undone] == [("1", "1", "1.0")]
+    assert "CSV of Overrides" not in ada.get("/insights/quality/").plain
+
+
+def test_queue_health_adds_up_and_sees_unmanned_queues(busy: build.House, ada: Browser) -> None:
+    flow = table(ada.get("/insights/queue/?csv=flow"))
+    assert [(row["queue"], row["came_in"], row["went_out"], row["net"]) for row in flow] == [("support", "5", "4", "1")]
+    assert "too few people" not in ada.get("/insights/queue/").plain
+    busy.reviewers.authority.all().delete()
+    busy.leads.authority.all().delete()
+    alarmed = ada.get("/insights/queue/").plain
+    assert "support: 1 wait, and too few people are here who may decide" in alarmed
+    busy.reviewers.user_set.clear()
+    assert "support is unmanned: 1 wait" in Browser(busy.lin).get("/insights/queue/").plain or "too few" in alarmed
+
+
+def test_agents_show_stated_confidence_beside_verdicts_and_claim_nothing(busy: build.House, ada: Browser) -> None:
+    page = ada.get("/insights/agents/")
+    assert "Not calibrated." in page.plain
+    assert re.search(r"\d+ labels to go \(at least 277\)", page.plain)
+    bins = table(ada.get("/insights/agents/?csv=confidence"))
+    high = next(row for row in bins if row["confidence_from"] == "0.9")
+    assert (high["stated"], high["decided"], high["passed"]) == ("0.93", "1", "1")
+    made = {row["type"]: row for row in table(ada.get("/insights/agents/?csv=proposals"))}
+    assert (made["mail.send"]["proposed"], made["mail.send"]["rejected"]) == ("3", "1")
+    assert made["refund.issue"]["automation"] == ""  # nothing decided: no share, not zero
+
+
+def test_the_team_page_is_for_leads_and_ranks_nobody(busy: build.House, ada: Browser, lin: Browser) -> None:
+    assert ada.get("/insights/team/").status == 403
+    assert "insights/team" not in ada.get("/insights/").text
+    people = [row["person"] for row in table(lin.get("/insights/team/?csv=load"))]
+    assert people == sorted(people)
+    assert set(people) == {"Ada", "Grace", "Lin", "Noor"}
+    assert "decided" not in table(lin.get("/insights/team/?csv=load"))[0]
+    together = table(lin.get("/insights/team/?csv=pace"))
+    assert [(row["people"], row["decisions"]) for row in together] == [("2", "")]  # two people: nobody's figure
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_counts_end_where_reach_ends(busy: build.House, mallory: Browser, page: str) -> None:
+    found = mallory.get(f"/insights/{page}")
+    if page == "team/":
+        assert found.status == 403
+        return
+    assert found.status == 200
+    for word in ("mail.send", "refund.issue", "support", "helper"):
+        assert word not in found.plain
+    assert mallory.get(f"/insights/{page}?queue=support").status == 422
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("since=yesterday", "Enter a valid date"),
+        ("since=2026-02-30", "Enter a valid date"),
+        ("since=2020-01-01", "At most 92 days"),
+        ("until=9999-12-31", "has not come yet"),
+        ("since=2026-11-02&until=2026-11-01", "begins after it ends"),
+        ("queue=nowhere", "no queue of this name"),
+        ("type=%00", "no type of this name"),
+        ("csv=nothing", "no table of this name"),
+        ("since=0001-01-01&until=0001-01-01", ""),
+    ],
+)
+def test_bad_values_are_named_and_nothing_is_guessed(ada: Browser, query: str, words: str) -> None:
+    found = ada.get(f"/insights/quality/?{query}")
+    assert found.status == (422 if words else 200)
+    assert words in found.plain
+
+
+def test_a_cell_never_begins_like_a_formula(house: build.House, ada: Browser) -> None:
+    house.ada.first_name = '=HYPERLINK("http://x")'
+    house.ada.save()
+    text = Browser(house.lin).get("/insights/team/?csv=load").text
+    assert "\"'=HYPERLINK" in text
+    assert "\r\n=" not in text
+
+
+@pytest.mark.parametrize(("page", "most"), [("", 14), ("queue/", 22), ("quality/", 16), ("agents/", 18), ("team/", 24)])
+def test_pages_ask_little_however_much_there_is(busy: build.House, lin: Browser, page: str, most: int) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        assert lin.get(f"/insights/{page}").status == 200
+    ours = [q["sql"] for q in asked.captured_queries if q["sql"].startswith(("SELECT", "WITH", "\nSELECT", "\nWITH"))]
+    assert len(ours) <= most, "\n".join(ours)
