@@ -13,6 +13,7 @@ LOGINS = {
     "audit_job": "router",
     "drain": "executor",
     "sequencer": "sequencer",
+    "anchor": "sequencer",
     "log_reopen": "sequencer",
     "sync_registry": "web",
     "seed": "web",
@@ -23,7 +24,7 @@ LOGINS = {
     "runserver": "web",
 }
 
-GUARDED = {"keeper", "drain", "sequencer"}
+GUARDED = {"keeper", "drain", "sequencer", "anchor"}
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ import base64
 import binascii
 import hashlib
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +20,49 @@ class BadNote(ValueError):
     """Text that is no signed note, no checkpoint or no key."""
 
 
-def key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, algorithm: bytes = ED25519) -> bytes:
     """The first four bytes of SHA-256(name, newline, algorithm, key)."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + algorithm + public).digest()[:4]
 
 
-def verifier_key(name: str, public: bytes) -> str:
+def verifier_key(name: str, public: bytes, algorithm: bytes = ED25519) -> str:
     """`name+hash+key`, as it is given to whoever checks."""
-    return f"{name}+{key_id(name, public).hex()}+{base64.b64encode(ED25519 + public).decode()}"
+    return f"{name}+{key_id(name, public, algorithm).hex()}+{base64.b64encode(algorithm + public).decode()}"
+
+
+@dataclass(frozen=True)
+class VerifierKey:
+    """A parsed `name+hash+key`."""
+
+    name: str
+    algorithm: int
+    public: bytes
+
+    @property
+    def id(self) -> bytes:
+        return key_id(self.name, self.public, bytes([self.algorithm]))
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def read_vkey(line: str, *algorithms: int) -> VerifierKey:
+    """Raises BadNote if the line is no verifier key of one of these algorithms (1 log, 4 witness)."""
+    try:
+        name, tag, raw = line.split("+", 2)
+        blob = base64.b64decode(raw, validate=True)
+    except ValueError:
+        raise BadNote(f"{line[:80]!r} is no verifier key (name+hash+key)") from None
+    found = VerifierKey(name, blob[0] if blob else 0, blob[1:])
+    if not name or len(found.public) != 32 or found.id.hex() != tag:
+        raise BadNote(f"the key of {name[:80]!r} does not match its own hash")
+    if found.algorithm not in algorithms:
+        raise BadNote(f"the key of {name[:80]!r} is of the wrong kind ({found.algorithm})")
+    return found
 
 
 @dataclass(frozen=True)
@@ -98,7 +134,7 @@ def open_checkpoint(text: str, vkeys: Sequence[str]) -> Checkpoint:
     """Parse a note and demand a valid signature by one of the keys. Raises BadNote."""
     body, gap, tail = text.partition("\n\n")
     lines = body.split("\n")
-    if not gap or len(lines) < 3 or not lines[1].isdecimal():
+    if not gap or len(lines) != 3 or not re.fullmatch(r"0|[1-9][0-9]{0,17}", lines[1]):
         raise BadNote("this is no checkpoint")
     if not any(_signed(body + "\n", tail, vkey) for vkey in vkeys):
         raise BadNote("no signature of this checkpoint is by the log's key")
@@ -110,19 +146,38 @@ def open_checkpoint(text: str, vkeys: Sequence[str]) -> Checkpoint:
 
 
 def _signed(body: str, tail: str, vkey: str) -> bool:
-    name, tag, key = vkey.split("+", 2)
-    public = base64.b64decode(key)[1:]
+    key = read_vkey(vkey, 1)
+    return any(key.verifies(body.encode(), raw) for raw in _signatures(tail, key))
+
+
+def _signatures(tail: str, key: VerifierKey) -> Iterator[bytes]:
+    """What stands behind the key's name and hash on each line that bears them."""
     for line in tail.splitlines():
-        if not line.startswith(f"{DASH}{name} "):
+        head, _, blob = line.rpartition(" ")
+        if head != f"{DASH}{key.name}":
             continue
         try:
-            blob = base64.b64decode(line.rsplit(" ", 1)[1], validate=True)
-            if blob[:4].hex() == tag:
-                Ed25519PublicKey.from_public_bytes(public).verify(blob[4:], body.encode())
-                return True
-        except (InvalidSignature, ValueError):
+            raw = base64.b64decode(blob, validate=True)
+        except binascii.Error:
             continue
-    return False
+        if raw[:4] == key.id:
+            yield raw[4:]
+
+
+def cosigned(body: str, lines: str, vkey: str) -> tuple[int, str] | None:
+    """The time of this witness's newest valid cosignature among the lines, and its line; None without one."""
+    key, found = read_vkey(vkey, 4), []
+    for raw in _signatures(lines, key):
+        moment = int.from_bytes(raw[:8])
+        if len(raw) == 72 and key.verifies(cosigned_message(body, moment), raw[8:]):
+            blob = base64.b64encode(key.id + raw).decode()
+            found.append((moment, f"{DASH}{key.name} {blob}\n"))
+    return max(found, default=None)
+
+
+def cosigned_message(body: str, moment: int) -> bytes:
+    """What an Ed25519 cosignature (C2SP tlog-cosignature v1) signs."""
+    return f"cosignature/v1\ntime {moment}\n{body}".encode()
 
 
 def proof_text(index: int, path: Sequence[bytes], checkpoint: str) -> str:

@@ -1,22 +1,33 @@
 """Reads of the record: status, health, search, timelines, proofs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from audit import receipts
+from audit.health import MMD, Alarm, AnchorState, Health, alarms, anchors, health
 from audit.models import Checkpoint, Event, Job
 from audit.notes import note, proof_text
 from audit.tiles import WIDTH, nodes_from, tile_path
 from audit.timeline import CommittedText, TimelineRow, timeline
 from audit.tree import Node, inclusion, root_of
 
-__all__ = ["CommittedText", "TimelineRow", "timeline"]
-MMD = timedelta(seconds=10)
+__all__ = [
+    "MMD",
+    "Alarm",
+    "AnchorState",
+    "CommittedText",
+    "Health",
+    "TimelineRow",
+    "alarms",
+    "anchors",
+    "health",
+    "timeline",
+]
 EVERY_EVENT, FOR_PEOPLE = "audit.event", "audit.event_web"
 
 HASHES = "SELECT leaf_hash FROM audit.leaf WHERE leaf_index < %s ORDER BY leaf_index"
@@ -57,14 +68,17 @@ def case_leaves(cases: Sequence[str], size: int) -> Iterator[tuple[int, bytes]]:
             yield index, bytes(leaf)
 
 
-def nodes(size: int) -> Node:
-    """Subtree roots of the tree of `size` leaves: full upper tiles from the anchor folder, the rest from rows."""
+def nodes(size: int, *, published: bool = True) -> Node:
+    """Subtree roots of the tree of `size` leaves: full upper tiles from the anchor folder, the rest from rows.
+
+    Without `published` all of it from rows, for who wants to know what the rows say.
+    """
     kept: dict[tuple[int, int, int], list[bytes]] = {}
 
     def tile(level: int, index: int, width: int) -> list[bytes]:
         key = (level, index, width)
         if key not in kept:
-            kept[key] = _published(level, index) if level and width == WIDTH else []
+            kept[key] = _published(level, index) if published and level and width == WIDTH else []
             kept[key] = kept[key] or _computed(level, index, width)
         return kept[key]
 
@@ -94,57 +108,21 @@ def leaf_hashes(start: int, stop: int) -> list[bytes]:
         return [bytes(row[0]) for row in cursor.fetchall()]
 
 
-@dataclass(frozen=True)
-class Health:
-    """What the watchdog saw. Empty `alarms`: nothing to worry about."""
-
-    size: int
-    waiting: int
-    oldest_waiting_s: float
-    without_leaf: int
-    signed_size: int
-    signed_at: datetime | None
-    unsigned: int
-    erased: int
-    anchored_size: int | None
-    anchored_at: datetime | None
-    alarms: tuple[str, ...]
-
-
-def health() -> Health:
-    """The state of the log for /healthz, the front page and the integrity page. Every role may ask."""
+def cosignatures(size: int) -> dict[int, list[str]]:
+    """Witnesses' lines under the checkpoint of this size, or with 0 of all; of each its first and its newest."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT h.*, clock_timestamp() FROM audit.health() h")
-        size, waiting, oldest, orphans, signed, signed_at, unsigned, erased, now = cursor.fetchone()
-    anchored_size, anchored_at = _anchor()
-    seen = Health(
-        size, waiting, oldest or 0.0, orphans, signed or 0, signed_at, unsigned, erased, anchored_size, anchored_at, ()
-    )
-    return replace(seen, alarms=tuple(_alarms(seen, now)))
-
-
-def _alarms(seen: Health, now: datetime) -> Iterator[str]:
-    limit = MMD.total_seconds()
-    if seen.oldest_waiting_s > limit:
-        yield f"an event has waited {seen.oldest_waiting_s:.0f} s for its place in the log; is the sequencer running?"
-    if seen.without_leaf:
-        yield f"{seen.without_leaf} events are neither in the log nor waiting for it"
-    if seen.unsigned and seen.signed_at and now - seen.signed_at > MMD and seen.size > seen.signed_size:
-        yield f"the log has {seen.size} leaves, and only {seen.signed_size} are under a signature"
-    if seen.anchored_size is not None and seen.anchored_size > seen.size:
-        yield f"the anchor saw {seen.anchored_size} leaves, the database has {seen.size}: it was restored or cut"
-    if seen.anchored_at is not None and now - seen.anchored_at > timedelta(hours=1):
-        yield "the newest checkpoint outside the database is older than an hour"
-
-
-def _anchor() -> tuple[int | None, datetime | None]:
-    """Size and age of the published checkpoint, where this process may read the folder."""
-    path = settings.ANCHOR_DIR / "checkpoint"
-    try:
-        size = int(path.read_text(encoding="utf-8").split("\n")[1])
-        return size, datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except (OSError, ValueError, IndexError):
-        return None, None
+        cursor.execute(
+            "SELECT s.size, s.line FROM (SELECT x.*,"
+            " row_number() OVER (PARTITION BY x.size, x.signer ORDER BY x.at) AS first,"
+            " row_number() OVER (PARTITION BY x.size, x.signer ORDER BY x.at DESC) AS newest"
+            " FROM audit.signature x WHERE x.size = %s OR %s = 0) s"
+            " WHERE s.first = 1 OR s.newest = 1 ORDER BY s.size, s.signer, s.at",
+            [size, size],
+        )
+        found: dict[int, list[str]] = {}
+        for at, line in cursor.fetchall():
+            found.setdefault(at, []).append(line)
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -36,13 +36,32 @@ class Refused(RuntimeError):
     """The database is not the one the anchor speaks of. Nothing may be signed."""
 
 
+Elsewhere = Callable[[], Iterator[tuple[str, Checkpoint]]]
+"""Where copies outside can be read back: the newest checkpoint of each place that answers, with the place's name."""
+
+
+def nowhere() -> Iterator[tuple[str, Checkpoint]]:
+    return iter(())
+
+
 class Sequencer:
     """One process among any number of candidates; the advisory lock makes one the leader."""
 
-    def __init__(self, signer: Signer, folder: Path, poll: float = 0.1) -> None:
+    def __init__(
+        self,
+        signer: Signer,
+        folder: Path,
+        poll: float = 0.1,
+        *,
+        retiring: Signer | None = None,
+        elsewhere: Elsewhere = nowhere,
+    ) -> None:
+        """`retiring`: the key before this one, which signs along until the log itself names its successor."""
         self.signer = signer
         self.folder = folder
         self.poll = poll
+        self.retiring = retiring
+        self.elsewhere = elsewhere
         self.frontier = Frontier()
         self.roots: dict[int, bytes] = {}
         self.publication: Publication | None = None
@@ -85,6 +104,7 @@ class Sequencer:
         self._open_folder(anchor.size if anchor else 0)
         self.publish()
         self.announce()
+        self.retire()
 
     def guard(self) -> Checkpoint | None:
         """Rebuild the tree and compare it with the newest anchor and with the head.
@@ -92,36 +112,52 @@ class Sequencer:
         Raises Refused if the database is smaller than the anchor or has another root there: it was restored
         or changed, and a signature now would give one size two histories.
         """
+        if _said(events.EventName.LOG_KEY_RETIRED, f"log:{settings.LOG_ORIGIN}", vkey=self.signer.vkey):
+            raise Refused("the key of this process is retired; give it the new one and start it again")
         anchor = self._anchor()
+        copies = [*self.elsewhere(), *([("the anchor", anchor)] if anchor else [])]
         size, packed = _head()
-        if anchor is not None and size < anchor.size:
-            raise Refused(
-                f"the database ends at {size} leaves, the anchor says {anchor.size}: it was restored or cut. "
-                "Recover more of the write-ahead log; nothing is signed before."
-            )
-        self._rebuild(size, anchor)
+        for place, copy in copies:
+            if size < copy.size:
+                raise Refused(
+                    f"the database ends at {size} leaves, {place} says {copy.size}: it was restored or cut. "
+                    "Recover more of the write-ahead log; nothing is signed before."
+                )
+        self._rebuild(size, copies)
         if self.frontier.packed() != packed:
             raise Refused(f"the head does not follow from the {size} leaves below it: rows were changed")
         return anchor
 
     def _anchor(self) -> Checkpoint | None:
         try:
-            anchor = read_anchor(self.folder, [self.signer.vkey])
+            anchor = read_anchor(self.folder, [signer.vkey for signer in self.signers])
         except BadNote as error:
             raise Refused(f"{error}. Restore the anchor folder, or open a new log.") from error
         if anchor is None:
             logger.warning("sequencer: there is no anchor in %s yet", self.folder)
         return anchor
 
-    def _rebuild(self, size: int, anchor: Checkpoint | None) -> None:
+    @property
+    def signers(self) -> list[Signer]:
+        return [self.signer] if self.retiring is None else [self.signer, self.retiring]
+
+    def _rebuild(self, size: int, copies: Sequence[tuple[str, Checkpoint]]) -> None:
         wanted = _unsigned()
+        seen = {(copy.size, copy.root): place for place, copy in copies}
+        sizes = {at for at, _ in seen}
         self.frontier, self.roots = Frontier(), {}
         for leaf_hash in _hashes(size):
             self.frontier.append(leaf_hash)
             if self.frontier.size in wanted:
                 self.roots[self.frontier.size] = self.frontier.root()
-            if anchor and self.frontier.size == anchor.size and self.frontier.root() != anchor.root:
-                raise Refused(f"at {anchor.size} leaves the database has another root than the anchor")
+            if self.frontier.size in sizes:
+                self._demand_roots(seen)
+
+    def _demand_roots(self, seen: Mapping[tuple[int, bytes], str]) -> None:
+        size, root = self.frontier.size, self.frontier.root()
+        for (at, wanted), place in seen.items():
+            if at == size and wanted != root:
+                raise Refused(f"at {size} leaves the database has another root than {place}")
 
     def _open_folder(self, published: int) -> Publication:
         self.publication = Publication(self.folder, _since(published), published)
@@ -130,20 +166,48 @@ class Sequencer:
 
     def announce(self) -> None:
         """The log's own events: its birth, its key, one-role mode, test timings. Each once."""
-        for name, data in self._standing():
+        for name, data, once in self._standing():
             with transaction.atomic():
                 chain = services.load_chain(f"log:{settings.LOG_ORIGIN}")
-                if not _said(name, chain.case, None if name == events.EventName.LOG_CREATED else data):
-                    actor = services.Actor("system", "sequencer")
-                    services.record([services.prepare(name=name, data=data, chain=chain, actor=actor)])
+                if not _said(name, chain.case, **once):
+                    self._say(name, data, chain)
 
-    def _standing(self) -> Iterator[tuple[events.EventName, events.EventData]]:
-        yield events.EventName.LOG_CREATED, events.LogCreated(origin=settings.LOG_ORIGIN)
-        yield events.EventName.LOG_KEY_ADDED, events.LogKey(vkey=self.signer.vkey, from_size=0)
+    def _say(self, name: events.EventName, data: events.EventData, chain: services.Chain) -> None:
+        actor = services.Actor("system", "sequencer")
+        services.record([services.prepare(name=name, data=data, chain=chain, actor=actor)])
+
+    def _standing(self) -> Iterator[tuple[events.EventName, events.EventData, dict[str, str]]]:
+        """Name, data, and what of the data tells whether it was said before."""
+        yield events.EventName.LOG_CREATED, events.LogCreated(origin=settings.LOG_ORIGIN), {}
+        begins = 0 if self.retiring is None else _head()[0] + 1
+        key = events.LogKey(vkey=self.signer.vkey, from_size=begins)
+        yield events.EventName.LOG_KEY_ADDED, key, {"vkey": self.signer.vkey}
         if getattr(settings, "ONE_ROLE", False):
-            yield events.EventName.LOG_ONE_ROLE, events.LogOneRole()
+            yield events.EventName.LOG_ONE_ROLE, events.LogOneRole(), {}
         if settings.PROFILE != "normal":
-            yield events.EventName.LOG_JOURNEY_PROFILE, events.LogJourneyProfile(profile=settings.PROFILE)
+            profile = events.LogJourneyProfile(profile=settings.PROFILE)
+            yield events.EventName.LOG_JOURNEY_PROFILE, profile, {"profile": settings.PROFILE}
+
+    def retire(self) -> None:
+        """End the double signature once a checkpoint under both keys covers the event that names the new one."""
+        if self.retiring is None or not (_covered(self.signer.vkey) and self._published_under_new_key()):
+            return
+        old, size = self.retiring, _newest_size()
+        with transaction.atomic():
+            chain = services.load_chain(f"log:{settings.LOG_ORIGIN}")
+            if not _said(events.EventName.LOG_KEY_RETIRED, chain.case, vkey=old.vkey):
+                data = events.LogKey(vkey=old.vkey, from_size=0, to_size=size)
+                self._say(events.EventName.LOG_KEY_RETIRED, data, chain)
+        self.retiring = None
+        retiring_path(settings.LOG_KEY).unlink(missing_ok=True)
+        logger.info("sequencer: the key %s signed up to %s and is gone", old.vkey, size)
+
+    def _published_under_new_key(self) -> bool:
+        """The guard at the next start knows the new key alone, so the folder must not be behind it."""
+        try:
+            return read_anchor(self.folder, [self.signer.vkey]) is not None
+        except BadNote:
+            return False
 
     def round(self) -> int:
         """Drain what is waiting, sign, publish. The number of leaves placed."""
@@ -156,6 +220,8 @@ class Sequencer:
             if batch < BATCH:
                 break
         self.publish()
+        if placed:
+            self.retire()
         return placed
 
     def step(self) -> int:
@@ -197,7 +263,7 @@ class Sequencer:
                     raise Refused(f"the checkpoint at {size} leaves is not what these leaves give")
                 cursor.execute(
                     "UPDATE audit.checkpoint SET signature = %s WHERE size = %s AND signature IS NULL",
-                    [self.signer.sign(body), size],
+                    ["".join(signer.sign(body) for signer in self.signers), size],
                 )
 
     def publish(self) -> None:
@@ -229,16 +295,34 @@ def _since(published: int) -> Iterator[tuple[bytes, bytes | None]]:
     yield from _leaves(whole, _head()[0])
 
 
-def _said(name: events.EventName, case: str, data: events.EventData | None) -> bool:
-    """Whether the log's own case has this event, with exactly this data unless None."""
+def _said(name: events.EventName, case: str, **data: str) -> bool:
+    """Whether the log's own case has this event, with at least this data."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM audit.event WHERE case_id = %s AND name = %s"
-            " AND (%s::jsonb IS NULL OR convert_from(leaf, 'UTF8')::jsonb -> 'data' = %s::jsonb))",
-            [case, str(name), *(None if data is None else json.dumps(events.check(name, data)),) * 2],
+            " AND convert_from(leaf, 'UTF8')::jsonb -> 'data' @> %s::jsonb)",
+            [case, str(name), json.dumps(data)],
         )
         said: bool = cursor.fetchone()[0]
     return said
+
+
+def _covered(vkey: str) -> bool:
+    """Whether the event that names this key lies under a signed checkpoint."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM audit.event e JOIN audit.leaf l USING (n) WHERE e.name = 'log.key_added'"
+            " AND convert_from(e.leaf, 'UTF8')::jsonb #>> '{data,vkey}' = %s"
+            " AND l.leaf_index < (SELECT max(size) FROM audit.checkpoint WHERE signature IS NOT NULL))",
+            [vkey],
+        )
+        covered: bool = cursor.fetchone()[0]
+    return covered
+
+
+def retiring_path(key: Path) -> Path:
+    """Where the key before this one lies while both sign."""
+    return key.with_name(key.name + ".retiring")
 
 
 def _copy(cursor: CursorWrapper, size: int, batch: list[tuple[int, bytes]]) -> None:
@@ -272,6 +356,11 @@ def _unsigned() -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT size FROM audit.checkpoint WHERE signature IS NULL")
         return {row[0] for row in cursor.fetchall()}
+
+
+def _newest_size() -> int:
+    newest = _newest()
+    return 0 if newest is None else newest[0]
 
 
 def _newest() -> tuple[int, str, datetime] | None:

@@ -158,6 +158,24 @@ class Env(BaseSettings):
         description="Publication folder of checkpoints and tiles. Default: anchor under ASSENTRY_STATE; "
         "in production a volume that outlives the database.",
     )
+    anchors: Names = Field(
+        (),
+        alias="ASSENTRY_ANCHORS",
+        description="Comma-separated places outside that get copies of checkpoints: dir:/path, git:/path or "
+        "git:https://…, https://host/path (POST; PUT below it if it ends with /), mail:address, tsa:https://… "
+        "(RFC 3161). Requests go to these and the witnesses' addresses only, and follow no redirect.",
+        repr=False,
+    )
+    log_policy: Path | None = Field(
+        None,
+        alias="ASSENTRY_LOG_POLICY",
+        description="File with the log's witnesses and quorum (C2SP tlog-policy). Default: none, no witness is asked.",
+    )
+    tsa_roots: Path | None = Field(
+        None,
+        alias="ASSENTRY_TSA_ROOTS",
+        description="PEM file with the certificates that time stamps must lead to. Needed for tsa: in ASSENTRY_ANCHORS.",
+    )
     agent_modules: Names = Field(
         (),
         alias="ASSENTRY_AGENT_MODULES",
@@ -186,7 +204,7 @@ class Env(BaseSettings):
         """What `load` hands over is all there is: the environment is read there, once."""
         return (init_settings,)
 
-    @field_validator("allowed_hosts", "agent_modules", mode="before")
+    @field_validator("allowed_hosts", "agent_modules", "anchors", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

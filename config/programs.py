@@ -46,6 +46,7 @@ def _workers(place: Installation) -> Iterator[Program]:
     manage = str(ROOT / "manage.py")
     bind = f"{machine.HOST}:{place.ports['web']}"
     yield Program("sequencer", (manage, "sequencer"), "sequencer")
+    yield Program("anchor", (manage, "anchor"), "sequencer")
     yield Program("keeper", (manage, "keeper"), "router")
     yield Program("drain", (manage, "drain"), "executor")
     yield Program("executors", (*CELERY, "config.celery:desk", *WORKER, "-n", "executors@%h", "-c", "2"), "executor")

@@ -23,7 +23,7 @@ from tests.cluster import scratch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 READY = 400
-PROCESSES = {"agents", "drain", "executors", "keeper", "postgres", "sequencer", "valkey", "web"}
+PROCESSES = {"agents", "anchor", "drain", "executors", "keeper", "postgres", "sequencer", "valkey", "web"}
 
 
 def _hear_ctrl_c() -> None:

@@ -25,6 +25,7 @@ from tests.cluster import scratch
 
 ROLE_OF = {
     "sequencer": "sequencer",
+    "anchor": "sequencer",
     "keeper": "router",
     "drain": "executor",
     "executors": "executor",

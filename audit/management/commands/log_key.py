@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.notes import BadNote, Signer
+from audit.sequencer import retiring_path
 
 
 class Command(BaseCommand):
@@ -15,15 +16,28 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=Path, help="default: the setting ASSENTRY_LOG_KEY")
-        parser.add_argument("--if-missing", action="store_true", help="keep a key that is there")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--if-missing", action="store_true", help="keep a key that is there")
+        how.add_argument("--rotate", action="store_true", help="a new key; the old one retires once the log says so")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"] or settings.LOG_KEY
         try:
-            if not (options["if_missing"] and path.exists()):
+            if options["rotate"]:
+                self._rotate(path)
+            elif not (options["if_missing"] and path.exists()):
                 Signer.generate(settings.LOG_ORIGIN).write(path)
             self.stdout.write(Signer.read(path).vkey)
         except FileExistsError as error:
-            raise CommandError(f"{path} is there already; a log's key is never overwritten") from error
+            raise CommandError(f"{error.filename} is there already; a log's key is never overwritten") from error
         except BadNote as error:
             raise CommandError(str(error)) from error
+
+    def _rotate(self, path: Path) -> None:
+        """Put the key aside and make another. The sequencer signs with both until the log names the new one."""
+        Signer.read(path)
+        aside = retiring_path(path)
+        aside.hardlink_to(path)  # fails if a rotation is under way
+        path.unlink()
+        Signer.generate(settings.LOG_ORIGIN).write(path)
+        self.stderr.write("Restart the sequencer. It signs with both keys once, then deletes the old one.")

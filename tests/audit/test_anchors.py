@@ -1,0 +1,463 @@
+"""Copies outside: each kind of place, when it gets one, what it shows of a log that was changed, and what alarms."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from audit import anchors, cosigning, policies, queries
+from audit.anchoring import Carrier, newest_copy, watch
+from audit.ids import uuid7
+from audit.jobs import _say_verified
+from audit.notes import Signer, open_checkpoint
+from audit.outgoing import BadAddress, check
+from audit.sequencer import Refused, Sequencer
+from audit.witness import Witness, make, server
+from tests.audit.world import World, judge, sql
+from tests.logins import as_role
+
+pytestmark = pytest.mark.django_db
+
+
+class Http:
+    """An endpoint that keeps what it is sent, or misbehaves as told."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.methods: list[str] = []
+        self.status, self.location = 201, ""
+        self.answer: Callable[[bytes], bytes] = lambda _: b""
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _take(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+                outer.methods.append(self.command)
+                if outer.status < 300:
+                    outer.kept[self.path] = body
+                self._say(outer.status, outer.answer(body))
+
+            do_POST = do_PUT = _take  # noqa: N815  as the standard library calls them
+
+            def do_GET(self) -> None:
+                outer.methods.append("GET")
+                self._say(200 if self.path in outer.kept else 404, outer.kept.get(self.path, b""))
+
+            def _say(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                if outer.location:
+                    self.send_header("Location", outer.location)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: Any) -> None:
+                return
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    found = Http()
+    yield from served(found.server, found)
+
+
+def served(web: HTTPServer, found: Any) -> Iterator[Any]:
+    thread = threading.Thread(target=web.serve_forever, args=(0.02,))
+    thread.start()
+    yield found
+    web.shutdown()
+    thread.join()
+    web.server_close()
+
+
+@pytest.fixture
+def live(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A log with entries, its own folder in the settings."""
+    monkeypatch.setattr(settings, "ANCHOR_DIR", world.anchor)
+    monkeypatch.setattr(settings, "STATE_DIR", world.folder / "state")
+    world.live(1)
+    return world
+
+
+@pytest.fixture
+def witness(live: World) -> Iterator[tuple[Witness, policies.Policy]]:
+    """A witness that serves, and the policy that names it."""
+    place = live.folder / "witness"
+    vkey = make(place, "witness.example/w1").vkey
+    found = Witness(place, [live.signer.vkey])
+    web = server(found, "127.0.0.1", 0)
+    text = f"log {live.signer.vkey}\nwitness w1 {vkey} http://127.0.0.1:{web.server_port}\nquorum w1\n"
+    yield from served(web, (found, policies.parse(text)))
+
+
+def carry(*places: str | anchors.Anchor, now: bool = True, policy: policies.Policy | None = None) -> list[str]:
+    read = [place if isinstance(place, anchors.Anchor) else anchors.read([place])[0] for place in places]
+    with as_role("sequencer"):
+        return Carrier(read, cosigning.cosigners(policy) if policy else []).carry(now=now)
+
+
+def grow(world: World) -> None:
+    world.propose()
+    world.sequence()
+
+
+def state(kind: str) -> queries.AnchorState:
+    return next(one for one in queries.anchors() if one.kind == kind)
+
+
+def test_a_folder_elsewhere_gets_files_that_are_never_replaced(live: World) -> None:
+    place = live.folder / "elsewhere"
+    assert "is the volume mounted" in carry(f"dir:{place}")[0]
+    place.mkdir()
+    assert carry(f"dir:{place}") == []
+    grow(live)
+    assert carry(f"dir:{place}") == []
+    notes = sorted(place.rglob("[0-9]*-[0-9]*"))
+    assert len([note for note in notes if note.is_file()]) == 2
+    found = open_checkpoint(anchors.Directory(place).newest() or "", [live.signer.vkey])
+    assert found.size == live.index_of_last() + 1 == state("directory").size
+    assert judge(live.export(), "--against", *[note for note in notes if note.is_file()])[:2] == (0, {})
+
+
+def test_git_gets_a_commit_a_copy_and_its_history_only_grows(live: World) -> None:
+    bare = live.folder / "far.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True)
+    assert carry(f"git:{bare}") == []
+    grow(live)
+    assert carry(f"git:{bare}") == []
+    shutil.rmtree(settings.STATE_DIR / "anchor-git")  # what lies here is only a convenience
+    grow(live)
+    assert carry(f"git:{bare}") == []
+    log = ["git", "--git-dir", str(bare), "log", "--format=%an <%ae> %s", "checkpoints"]
+    lines = subprocess.run(log, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) == 3
+    assert (
+        lines[0] == f"Assentry log <log@assentry.invalid> {live.index_of_last() + 1} entries of {settings.LOG_ORIGIN}"
+    )
+    assert "git ls-remote" in carry(f"git:{live.folder}/nowhere.git")[0]
+
+
+def test_an_address_takes_notes_by_post_or_put_and_redirects_are_not_followed(live: World, http: Http) -> None:
+    assert carry(f"{http.url}/log") == []
+    assert open_checkpoint(http.kept["/log"].decode(), [live.signer.vkey]).size == live.index_of_last() + 1
+    assert carry(f"{http.url}/many/") == []
+    assert [path for path in http.kept if path.startswith("/many/")]
+    http.status, http.location = 302, f"{http.url}/stolen"
+    assert "answered 302" in carry(f"{http.url}/log")[0]
+    assert "/stolen" not in http.kept
+    http.status = 412
+    assert carry(f"{http.url}/many/") == []  # it lies there already
+    assert "answered 412" in carry(f"{http.url}/log")[0]
+
+
+class MailSink(threading.Thread):
+    """Takes one message at a time by SMTP."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.mails: list[bytes] = []
+
+    def run(self) -> None:
+        while True:
+            try:
+                talk, _ = self.socket.accept()
+            except OSError:
+                return
+            with talk, talk.makefile("rwb") as line:
+                self._serve(line)
+
+    def _serve(self, line: Any) -> None:
+        def say(text: bytes) -> None:
+            line.write(text + b"\r\n")
+            line.flush()
+
+        say(b"220 sink")
+        while word := line.readline().upper().strip():
+            if word == b"DATA":
+                say(b"354 go")
+                text = b""
+                while (part := line.readline()) != b".\r\n":
+                    text += part.removeprefix(b".") if part.startswith(b"..") else part
+                self.mails.append(text)
+            if word == b"QUIT":
+                return say(b"221 bye")
+            say(b"250 ok")
+        return None
+
+
+def test_the_auditor_gets_a_mail_with_the_checkpoint_less_often(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = MailSink()
+    sink.start()
+    monkeypatch.setattr(settings, "EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+    monkeypatch.setattr(settings, "EMAIL_HOST", "127.0.0.1")
+    monkeypatch.setattr(settings, "EMAIL_PORT", sink.port)
+    assert carry("mail:auditor@example.org") == []
+    sink.socket.shutdown(socket.SHUT_RDWR)
+    sink.socket.close()
+    mail = message_from_bytes(sink.mails[0], policy=policy.default)
+    part = next(iter(mail.iter_attachments()))
+    assert open_checkpoint(part.get_content().decode(), [live.signer.vkey]).size == live.index_of_last() + 1
+    assert mail["To"] == "auditor@example.org"
+    assert "no mail to" in carry("mail:auditor@example.org")[0]
+    assert anchors.Mail("x@y").growing > anchors.Anchor("x").growing
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl plays the time stamping authority")
+def test_an_authority_stamps_the_time_and_a_wrong_stamp_is_refused(
+    live: World, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(live.folder / "tsa")
+    monkeypatch.setattr(settings, "TSA_ROOTS", authority.roots)
+    http.status, http.answer = 200, authority.reply
+    assert carry(f"tsa:{http.url}/tsr") == []
+    note, token = sql("SELECT note, token FROM audit.timestamp")[0]
+    assert authority.verifies(note.encode(), bytes(token))
+    assert not authority.verifies(note.encode() + b" ", bytes(token))
+    old = http.answer(http.kept["/tsr"])
+    http.answer = lambda _: old  # a stamp of another request
+    assert "no valid time stamp" in carry(f"tsa:{http.url}/tsr")[0]
+    http.answer = lambda _: b"nonsense"
+    assert "no valid time stamp" in carry(f"tsa:{http.url}/tsr")[0]
+    monkeypatch.setattr(settings, "TSA_ROOTS", None)
+    assert "ASSENTRY_TSA_ROOTS" in carry(f"tsa:{http.url}/tsr")[0]
+
+
+class Authority:
+    """A time stamping authority made with the openssl command."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder, self.roots = folder, folder / "root.pem"
+        (folder / "serial").write_text("01\n")
+        (folder / "tsa.cnf").write_text(
+            "[req]\ndistinguished_name = dn\nprompt = no\n[dn]\nCN = Test stamps\n"
+            "[ca]\nbasicConstraints = critical, CA:true\nkeyUsage = critical, keyCertSign\n"
+            "[leaf]\nextendedKeyUsage = critical, timeStamping\nkeyUsage = critical, digitalSignature\n"
+            "[tsa]\ndefault_tsa = one\n[one]\nserial = serial\nsigner_cert = leaf.pem\n"
+            "signer_key = leaf.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4\ndigests = sha256, sha512\n"
+            "ess_cert_id_alg = sha256\n"
+        )
+        new = "-newkey rsa:2048 -nodes -config tsa.cnf"
+        self._openssl(f"req -x509 {new} -keyout root.key -out root.pem -days 30 -extensions ca -subj /CN=Root")
+        self._openssl(f"req {new} -keyout leaf.key -out leaf.csr")
+        by = "-CA root.pem -CAkey root.key -CAcreateserial -extfile tsa.cnf -extensions leaf"
+        self._openssl(f"x509 -req -in leaf.csr {by} -out leaf.pem -days 30")
+
+    def _openssl(self, words: str) -> int:
+        return subprocess.run(["openssl", *words.split()], cwd=self.folder, capture_output=True, check=True).returncode
+
+    def reply(self, query: bytes) -> bytes:
+        (self.folder / "in.tsq").write_bytes(query)
+        self._openssl("ts -reply -config tsa.cnf -queryfile in.tsq -out out.tsr")
+        return (self.folder / "out.tsr").read_bytes()
+
+    def verifies(self, message: bytes, token: bytes) -> bool:
+        (self.folder / "message").write_bytes(message)
+        (self.folder / "token.tsr").write_bytes(token)
+        try:
+            return not self._openssl("ts -verify -data message -in token.tsr -CAfile root.pem")
+        except subprocess.CalledProcessError:
+            return False
+
+
+def test_a_witness_cosigns_what_goes_on_and_refuses_a_fork(live: World, witness: Any) -> None:
+    kept, trust = witness
+    for _ in range(3):
+        assert carry(policy=trust) == []
+        grow(live)
+    assert carry(policy=trust) == []
+    sizes = [row[0] for row in sql("SELECT size FROM audit.signature ORDER BY size")]
+    assert len(sizes) == 4
+    assert sizes[-1] == live.index_of_last() + 1 == kept.seen[settings.LOG_ORIGIN]["size"]
+    assert carry(policy=trust) == []  # at rest the same size is cosigned again
+    assert len(queries.cosignatures(sizes[-1])[sizes[-1]]) == 2
+
+    def forge(leaves: list[dict[str, Any]]) -> None:
+        leaves[4]["request"] = "another"
+
+    live.rewrite(forge, live.signer)
+    assert "another" in carry(policy=trust)[0]
+    live.sequencer = Sequencer(live.signer, live.folder / "another-anchor")  # the old one shows it as well
+    grow(live)
+    assert "another history" in carry(policy=trust)[0]
+    assert len(list((live.folder / "witness" / "forks").iterdir())) == 2
+    assert state("witness").forked
+    live.cut(sizes[0])
+    with as_role("sequencer"):
+        copy = newest_copy()
+        assert copy is not None
+        assert cosigning.cosigners(trust)[0].seen(copy) == sizes[-1]
+    assert "restored or cut" in carry(policy=trust)[0]
+
+
+def test_a_witness_goes_on_after_a_restart_and_knows_only_its_logs(live: World, witness: Any) -> None:
+    kept, trust = witness
+    assert carry(policy=trust) == []
+    again = Witness(live.folder / "witness", [live.signer.vkey])
+    assert again.seen == kept.seen
+    kept.vkeys.clear()
+    assert "answered 404" in carry(policy=trust)[0]
+    kept.vkeys[settings.LOG_ORIGIN] = [live.signer.generate(settings.LOG_ORIGIN).vkey]
+    assert "answered 403" in carry(policy=trust)[0]
+
+
+def test_nothing_is_copied_before_it_is_due_and_a_failure_waits(live: World, http: Http) -> None:
+    place = f"{http.url}/log"
+    assert carry(place, now=False) == []
+    grow(live)
+    assert carry(place, now=False) == []
+    assert http.methods.count("POST") == 1
+    aged = "UPDATE audit.anchor SET at = at - %s, tried = tried - %s"
+    sql(aged, timedelta(minutes=11), timedelta(minutes=11))
+    carry(place, now=False)
+    assert http.methods.count("POST") == 2
+    sql(aged, timedelta(minutes=11), timedelta(minutes=11))
+    carry(place, now=False)
+    assert http.methods.count("POST") == 2  # it did not grow
+    sql(aged, timedelta(minutes=31), timedelta(minutes=31))
+    http.status = 500
+    assert carry(place, now=False) == [f"{place}: {place} answered 500"]
+    assert carry(place, now=False) == []
+    assert http.methods.count("POST") == 3
+    assert state("http").size == live.index_of_last() + 1  # what arrived before still counts
+
+
+def test_a_copy_of_another_history_is_a_fork_and_alarms_until_it_is_gone(live: World) -> None:
+    place = live.folder / "elsewhere"
+    place.mkdir()
+    grow(live)
+    assert carry(f"dir:{place}") == []
+    with as_role("sequencer"):
+        assert watch() == []
+
+    def forge(leaves: list[dict[str, Any]]) -> None:
+        leaves[4]["request"] = "another"
+
+    live.rewrite(forge, live.signer)
+    assert "another history of the first" in carry(f"dir:{place}")[0]
+    assert "another history is kept outside" in queries.health().alarms[0]
+    with as_role("sequencer"):
+        assert watch() == [f"fork:dir:{place} raised"]
+        assert watch() == []
+    shutil.rmtree(place)
+    place.mkdir()
+    assert carry(f"dir:{place}") == []
+    with as_role("sequencer"):
+        assert watch() == [f"fork:dir:{place} cleared"]
+    assert len(sql("SELECT n FROM audit.event WHERE name = 'log.alarm'")) == 2
+
+
+def test_a_copy_that_is_too_old_and_a_failed_verification_alarm(live: World) -> None:
+    place = live.folder / "elsewhere"
+    place.mkdir()
+    carry(f"dir:{place}")
+    sql("UPDATE audit.anchor SET at = at - interval '61 minutes'")
+    assert [alarm.code for alarm in queries.alarms()] == [f"anchor_old:dir:{place}"]
+    assert state("directory").overdue
+    carry(f"dir:{place}")
+    assert queries.alarms() == []
+    with as_role("router"):
+        found = {"size": 4, "root": "00" * 32, "exit": 1, "findings": [{"name": "ROOT"}]}
+        _say_verified(uuid7(), found)
+    with as_role("sequencer"):
+        assert watch() == ["verification raised"]
+    live.propose()
+    with live.unguarded():
+        sql("UPDATE audit.event SET at = at - interval '1 minute' WHERE n IN (SELECT n FROM audit.pending)")
+    with as_role("sequencer"):
+        assert watch() == ["merge_delay raised"]
+    live.sequence()
+    with as_role("sequencer"):
+        assert watch() == ["merge_delay cleared"]
+
+
+def test_the_sequencer_refuses_to_sign_against_any_copy_outside(live: World) -> None:
+    place = live.folder / "elsewhere"
+    place.mkdir()
+    size = live.index_of_last() + 1
+    grow(live)
+    carry(f"dir:{place}")
+    live.cut(size)
+
+    def elsewhere() -> Iterator[Any]:
+        text = anchors.Directory(place).newest() or ""
+        yield "the folder elsewhere", open_checkpoint(text, [live.signer.vkey])
+
+    fresh = live.folder / "no-anchor"
+    with as_role("sequencer"):
+        with pytest.raises(Refused, match=f"ends at {size} leaves, the folder elsewhere says {size + 2}"):
+            Sequencer(live.signer, fresh, elsewhere=elsewhere).prepare()
+        Sequencer(live.signer, fresh).guard()  # without the copy there is nothing to compare with
+
+
+def test_the_command_brings_all_copies_and_says_how_they_are(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = live.folder / "elsewhere"
+    place.mkdir()
+    monkeypatch.setattr(settings, "ANCHORS", (f"dir:{place}",))
+    monkeypatch.setattr(settings, "LOG_POLICY", None)
+    out = StringIO()
+    with as_role("sequencer"):
+        call_command("anchor", "--now", stdout=out)
+        assert f"dir:{place}: {live.index_of_last() + 1} entries" in out.getvalue()
+        place.rmdir() if not any(place.iterdir()) else shutil.rmtree(place)
+        with pytest.raises(CommandError, match="is the volume mounted"):
+            call_command("anchor", "--now", stdout=out)
+        monkeypatch.setattr(settings, "ANCHORS", ())
+        with pytest.raises(CommandError, match="no place is named"):
+            call_command("anchor", "--now")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("ftp://x", "begins with none of"), ("dir:relative", "absolute path"), ("mail:nobody", "no mail address"),
+        ("http://example.org/x", "not encrypted"), ("https://", "is no address"),
+        ("tsa:http://example.org", "encrypted"), ("https://x:99999/", "no address"),
+        ("git:ext::sh -c touch", "expected an absolute path"), ("https://x/#y", "fragment"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_names_no_place_is_refused_in_words(setting: str, words: str) -> None:
+    with pytest.raises(anchors.BadAnchor, match=words):
+        anchors.read([setting])
+
+
+def test_a_password_in_an_address_is_never_shown() -> None:
+    assert anchors.read(["https://log:secret@example.org/x"])[0].name == "https://example.org/x"
+    with pytest.raises(BadAddress) as caught:
+        check("http://log:secret@example.org/x")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "no quorum"), ("quorum w9", "no line above"), ("quorum none\nquorum none", "cannot read"),
+        ("witness w1 nonsense\nquorum none", "line 1: .*no verifier key"), ("what\nquorum none", "cannot read 'what'"),
+        ("group g 1 w9\nquorum g", "not defined above"), ("log {log}\ngroup g any\nquorum g", "cannot read"),
+        ("witness w {w}\nwitness x {w}\nquorum w", "stands here twice"), ("witness w {log}\nquorum w", "wrong kind"),
+        ("witness none {w}\nquorum none", "defined twice"), ("witness w {w}\ngroup g 2 w\nquorum g", "no threshold"),
+        ("witness w {w} http://example.org\nquorum w", "not encrypted"), ("log {w}\nquorum none", "wrong kind"),
+    ],
+)  # fmt: skip
+def test_a_policy_that_cannot_be_followed_names_its_line(line: str, words: str, tmp_path: Path) -> None:
+    keys = {"w": make(tmp_path / "w", "w").vkey, "log": Signer.generate("example.org/log").vkey}
+    with pytest.raises(policies.BadPolicy, match=words):
+        policies.parse(line.format(**keys))
