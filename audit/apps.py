@@ -9,6 +9,7 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from audit import sessions  # noqa: PLC0415  signals are connected once the apps are ready
+        from audit import reports, sessions  # noqa: PLC0415  signals are connected once the apps are ready
 
         sessions.watch_sign_ins()
+        reports.register()

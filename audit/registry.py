@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from audit.report import Report
+
 Line = dict[str, Any]
 Projection = Callable[[Collection[str] | None], Iterator[Line]]
 """Business rows as the verifier compares them, for all cases or for the given ones. See docs/audit-log.md."""
@@ -38,6 +40,7 @@ _texts: dict[str, Texts] = {}
 _erasers: dict[str, Eraser] = {}
 _guards: dict[str, Guard] = {}
 _names: dict[str, Names] = {}
+_reports: dict[str, Report] = {}
 
 
 def register_projection(name: str, lines: Projection) -> None:
@@ -80,3 +83,12 @@ def names_of(refs: Collection[str]) -> dict[str, str]:
     for names in _names.values():
         found |= names(refs)
     return found
+
+
+def register_report(report: Report) -> None:
+    """A page, a CSV and a JSONL under /audit/reports/; its id (R1, R2 ...) is its place."""
+    _reports[report.id] = report
+
+
+def reports() -> list[Report]:
+    return sorted(_reports.values(), key=lambda report: report.number)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from audit import views, views_receipts
+from audit import views, views_receipts, views_reports
 
 app_name = "audit"
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path("receipt/<uuid:event>/", views_receipts.receipt, name="receipt"),
     path("checkpoint/", views.checkpoint, name="checkpoint"),
     path("verify/", views.verify, name="verify"),
+    path("reports/", views_reports.index, name="reports"),
+    path("reports/<str:number>/", views_reports.report, name="report"),
     path("export/", views.export, name="export"),
     path("job/<uuid:job>/", views.job, name="job"),
     path("job/<uuid:job>/file/", views.download, name="download"),

@@ -6,6 +6,7 @@ class ReviewsConfig(AppConfig):
     verbose_name = "Review desk"
 
     def ready(self) -> None:
-        from reviews import checks, record  # noqa: F401, PLC0415  models can be imported only once the apps are ready
+        from reviews import checks, record, reports  # noqa: F401, PLC0415  models can be imported only once the apps are ready
 
         record.register()
+        reports.register()

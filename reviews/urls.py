@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reviews.views import account, batch, detail, editing, insights, live, proving, queue, verbs, wayfinding
+from reviews.views import account, batch, detail, editing, incidents, insights, live, proving, queue, verbs, wayfinding
 
 urlpatterns = [
     path("", queue.home, name="home"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("insights/queue/", insights.queue_health, name="insights_queue"),
     path("insights/quality/", insights.decision_quality, name="insights_quality"),
     path("insights/agents/", insights.agent_figures, name="insights_agents"),
+    path("incidents/", incidents.page, name="incidents"),
     path("insights/no-break/", insights.no_break, name="no_break"),
     path("a/<str:ref>/", detail.detail, name="detail"),
     path("a/<str:ref>/decide/", verbs.decide_view, name="decide"),

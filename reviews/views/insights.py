@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from django.core.exceptions import PermissionDenied
@@ -22,7 +22,7 @@ from reviews.models import User
 from reviews.queries import stats
 from reviews.queries.fatigue import dismiss
 from reviews.queries.numbers import MOST, Window
-from reviews.queries.numbers.team import cover, people
+from reviews.queries.numbers.team import away, cover, people
 from reviews.queries.numbers.window import patience
 from reviews.queries.reach import Reader
 from reviews.views.edge import desk_page, reader_of, safe_next, see_other, signed_in
@@ -70,8 +70,9 @@ def team_page(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied("This page is for leads. Your own figures are on My day.")
 
     def build(window: Window, reader: Reader, form: WindowForm) -> Built:
-        found, away = people(window), _away()
-        return team.figures(window, found, away, cover(window, found, frozenset(away), timezone.now())), False
+        now = timezone.now()
+        found, absent = people(window), away(now)
+        return team.figures(window, found, absent, cover(window, found, frozenset(absent), now)), False
 
     return _page(request, TEAM, build)
 
@@ -80,8 +81,8 @@ def team_page(request: HttpRequest) -> HttpResponse:
 @desk_page
 def queue_health(request: HttpRequest) -> HttpResponse:
     def build(window: Window, reader: Reader, form: WindowForm) -> Built:
-        found = people(window)
-        return health.figures(window, cover(window, found, frozenset(_away()), timezone.now()))
+        now = timezone.now()
+        return health.figures(window, cover(window, people(window), frozenset(away(now)), now))
 
     return _page(request, QUEUE, build)
 
@@ -96,11 +97,6 @@ def decision_quality(request: HttpRequest) -> HttpResponse:
 @desk_page
 def agent_figures(request: HttpRequest) -> HttpResponse:
     return _page(request, AGENTS, lambda window, reader, form: agents.figures(window, stats.hand_set(window.types)))
-
-
-def _away() -> Mapping[int, str]:
-    """Who is absent now, and until when in words."""
-    return {}
 
 
 def _page(request: HttpRequest, page: Page, build: Callable[[Window, Reader, WindowForm], Built]) -> HttpResponse:

@@ -39,6 +39,14 @@ class Browser:
         with as_role("web"):
             return Page(self.client.post(url, data, headers=headers or None))
 
+    def download(self, url: str, posted: dict[str, Any] | None = None) -> str:
+        """A streamed file, read to its end under the web login; empty if it is not given."""
+        if posted:
+            data = {"csrfmiddlewaretoken": self._token(), **posted}
+        with as_role("web"):
+            answer = self.client.post(url, data) if posted else self.client.get(url)
+            return b"".join(answer.streaming_content).decode() if answer.streaming else ""
+
     def _token(self) -> str:
         page = self.get("/queue/")
         return page.field("csrfmiddlewaretoken") or self.get("/sign-in/").field("csrfmiddlewaretoken")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from reviews.models import ActionType, Reach, User
+from reviews.models import Absence, ActionType, Reach, User
 from reviews.policy import Case, Facts, Grant, may_decide, route
 from reviews.queries.numbers.window import Window, read
 from reviews.queries.policy import grants_of
@@ -41,6 +41,16 @@ def people(window: Window) -> list[User]:
     """Active people who see one of these queues, by name."""
     found = User.objects.filter(is_active=True, groups__reach__queue__in=window.queues).distinct()
     return list(found.order_by("username")[:PEOPLE])
+
+
+def away(now: datetime) -> dict[int, str]:
+    """Who is absent, and until when in words; whoever stands in is named."""
+    rows = Absence.objects.filter(starts__lte=now, ends__gt=now, ended_at=None).select_related("substitute")
+    found = {}
+    for row in rows.order_by("ends"):
+        stands_in = f", {row.substitute} stands in" if row.substitute else ""
+        found[row.user_id] = f"until {row.ends:%-d %b %Y}{stands_in}"
+    return found
 
 
 class Cover(NamedTuple):

@@ -1,0 +1,69 @@
+"""What a report is asked with. Days are UTC, as in the log."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from audit.report import Query, Report
+
+BACK, LONGEST = 30, 366  # days
+DAY = forms.DateInput(attrs={"type": "date", "class": "input"}, format="%Y-%m-%d")
+TEXT = forms.TextInput(attrs={"class": "input"})
+ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+
+class ReportForm(forms.Form):
+    """Filters in the URL, everything optional; only those that the report understands are there."""
+
+    since = forms.DateField(required=False, label="From (UTC)", widget=DAY)
+    until = forms.DateField(required=False, label="To, included (UTC)", widget=DAY)
+    case = forms.RegexField(ONE_LINE, required=False, max_length=231, label="Case", widget=TEXT)
+    type = forms.RegexField(ONE_LINE, required=False, max_length=63, label="Action type", widget=TEXT)
+    after = forms.RegexField(ONE_LINE, required=False, max_length=120, widget=forms.HiddenInput)
+    format = forms.ChoiceField(
+        required=False, choices=[("", ""), ("csv", "CSV"), ("jsonl", "JSON Lines")], widget=forms.HiddenInput
+    )
+
+    def __init__(self, data: Any, *, report: Report) -> None:
+        super().__init__(data)
+        self.report = report
+        for name in {"case", "type"} - report.asks:
+            del self.fields[name]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        last = given.get("until") or timezone.now().astimezone(UTC).date()
+        first = given.get("since") or last - timedelta(days=BACK - 1)
+        if first > last:
+            self.add_error("since", "It begins after it ends.")
+        elif last - first > timedelta(days=LONGEST):
+            self.add_error("since", f"At most {LONGEST} days at once; take a shorter stretch.")
+        elif last.year > 9998:
+            self.add_error("until", "That day is too far away.")
+        return given | {"first": first, "last": last}
+
+    def query(self, *, chunk: int, opened: bool) -> Query:
+        """Of a valid form. A case without a kind is an action's id."""
+        given = self.cleaned_data
+        case = (given.get("case") or "").strip()
+        return Query(
+            since=_midnight(given["first"]),
+            until=_midnight(given["last"] + timedelta(days=1)),
+            case=case if ":" in case or not case else f"action:{case}",
+            type=given.get("type") or "",
+            after=given.get("after") or "",
+            chunk=chunk,
+            opened=opened,
+        )
+
+    def used(self) -> list[str]:
+        """Names of the filters that were filled in; what was typed stays out of the log's leaf."""
+        return sorted(name for name in ("since", "until", "case", "type") if self.cleaned_data.get(name))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)

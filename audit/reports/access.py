@@ -1,0 +1,104 @@
+"""R9: who looked at the record. R10: what was erased. R7: what is kept, since when, and what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db import connection
+
+from audit.events import EventName
+from audit.report import Query, Report
+from audit.reports.events import COMMON, PROOF, Told, common, compact, lines, proof, read
+from audit.tabular import Column, Line
+
+LOOKS = ("audit.searched", "audit.exported", "audit.verified", "content.opened")
+SIGN_INS = ("auth.signed_in", "auth.refused", "auth.stepped_up")
+
+
+def _access(told: Told) -> tuple[object, ...]:
+    data = told.data
+    what = data.get("case") or data.get("job") or data.get("method")
+    return what, data.get("field") or data.get("reason_code") or data.get("purpose"), compact(data.get("filters"))
+
+
+R9 = Report(
+    id="R9",
+    title="Access log",
+    question="Who searched, exported, verified or opened the record, and who signed in or was refused?",
+    columns=(
+        *COMMON,
+        Column("what", "the case opened, the export or check made, or how somebody signed in", "code"),
+        Column("detail", "field, purpose, or why it was refused"),
+        Column("filters", "names of the filters used, never what was typed"),
+        *PROOF,
+    ),
+    lines=lines((*LOOKS, *SIGN_INS), _access),
+    note="While an item waits, what its reviewer saw is in the decision's own event and writes none here.",
+)
+
+
+def _erasures(query: Query) -> Iterator[Line]:
+    for told in read(query, ("privacy.erased",)):
+        for number, entry in enumerate(told.data["entries"]):
+            values = (entry["event"], entry["field"], *told.of("basis", "authoriser"))
+            yield Line(f"{told.n}", (*common(told), number + 1, *values, *proof(told)))
+
+
+R10 = Report(
+    id="R10",
+    title="Erasure register",
+    question="Which committed texts were erased, when, on what legal basis, and on whose word?",
+    columns=(
+        *COMMON,
+        Column("number", "within the erasure", "int"),
+        Column("erased_event", "the event that had committed to the text", "event"),
+        Column("field", "which of its texts"),
+        Column("basis", "legal basis, as a code"),
+        Column("authoriser", "pseudonym of who allowed it", "code"),
+        *PROOF,
+    ),
+    lines=_erasures,
+    note="Never whose texts they were. Proofs of the events stay valid; the slot says that its text is gone.",
+)
+
+# The oldest event of each name: a statement of since when what is kept.
+KEPT = """
+SELECT m.name, (SELECT e.at FROM audit.event_web e WHERE e.name = m.name ORDER BY e.n LIMIT 1)
+  FROM unnest(%s::text[]) m (name) ORDER BY 1
+"""
+HELD = ("hold.placed", "hold.lifted", "retention.pruned")
+
+
+def _retention(query: Query) -> Iterator[Line]:
+    if not query.after:
+        yield from _kept()
+    for told in read(query, HELD):
+        detail = compact({name: value for name, value in told.data.items() if value not in ("", None)})
+        yield Line(str(told.n), (told.name, told.at, detail, told.actor["ref"], told.who, *proof(told)))
+
+
+def _kept() -> Iterator[Line]:
+    with connection.cursor() as cursor:
+        cursor.execute(KEPT, [[str(name) for name in EventName]])
+        rows = cursor.fetchall()
+    for name, since in rows:
+        if since is not None:
+            yield Line("", (f"kept: {name}", since, "oldest that is still here", "", "", None, None))
+
+
+R7 = Report(
+    id="R7",
+    title="Retention and holds",
+    question="What is kept since when, what is on hold, and what was pruned?",
+    columns=(
+        Column("what", "a kind of event with the oldest one kept; a hold; a pruning"),
+        Column("since", "when the oldest was written, or when this happened", "time"),
+        Column("detail"),
+        Column("by", "pseudonym or id of who did it", "code"),
+        Column("name", "what people call them now"),
+        *PROOF,
+    ),
+    lines=_retention,
+    note="Events are never deleted one by one: pruning raises the smallest index that is kept, and says so here.",
+)
+REPORTS = (R7, R9, R10)
