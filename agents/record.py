@@ -2,10 +2,14 @@
 
 from collections.abc import Collection, Iterator
 from typing import Any
+from uuid import UUID
+
+from django.db import connection
 
 from agents.models import OPEN, Run
 from audit.canonical import b64
-from audit.registry import register_projection
+from audit.registry import register_eraser, register_loose, register_projection
+from reviews.models import Action
 from reviews.record import is_uuid
 
 
@@ -22,3 +26,54 @@ def lines(cases: Collection[str] | None) -> Iterator[dict[str, Any]]:
 
 def register() -> None:
     register_projection("agents", lines)
+    register_eraser("agents", erase, guard)
+    register_loose("agents", journal, run_of)
+
+
+def erase(event: UUID, field: str) -> bool:
+    """Journal, arguments and result of the run that this event began."""
+    if field != "journal":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT agents_erase(%s)", [event])
+        erased: bool = cursor.fetchone()[0]
+    return erased
+
+
+def guard(case: str) -> str:
+    """Why nothing of this run may be erased yet."""
+    run = Run.objects.filter(id=_id(case)).first() if _id(case) else None
+    open_still = run is not None and run.state not in ("finished", "failed", "cancelled")
+    return "the run is still open; its texts are erased once it is over" if open_still else ""
+
+
+JOURNAL = """
+SELECT e.id, octet_length(r.args::text) + octet_length(r.title) + coalesce(octet_length(r.result), 0)
+       + coalesce((SELECT sum(octet_length(j.result)) FROM agents_journal j WHERE j.run_id = r.id), 0)
+FROM agents_run r JOIN audit.event_web e ON e.case_id = 'run:' || r.id AND e.case_seq = 1
+WHERE r.id = %s AND (r.args <> '{}' OR r.title <> '' OR r.result IS NOT NULL
+                     OR EXISTS (SELECT FROM agents_journal j WHERE j.run_id = r.id))
+"""
+
+
+def journal(case: str) -> Iterator[tuple[UUID, str, int]]:
+    """What a run remembers. No event committed to it: it is named by the one that began the run."""
+    run = _id(case)
+    if run is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(JOURNAL, [run])
+        yield from ((event, "journal", int(size)) for event, size in cursor.fetchall())
+
+
+def run_of(case: str) -> Iterator[str]:
+    """The run that proposed an action."""
+    action = case.removeprefix("action:")
+    if case.startswith("action:") and is_uuid(action):
+        for run in Action.objects.filter(pk=action, run__isnull=False).values_list("run", flat=True):
+            yield f"run:{run}"
+
+
+def _id(case: str) -> UUID | None:
+    run = case.removeprefix("run:")
+    return UUID(run) if case.startswith("run:") and is_uuid(run) else None

@@ -1,11 +1,17 @@
 """What the pages of the record are asked with."""
 
+import re
 from typing import Any
+from uuid import UUID
 
 from django import forms
 
+from audit.erasable import Wanted
 from audit.events import EventName
+from audit.privacy import BASES
 from audit.queries import Filters
+from audit.seal import lookup_of
+from audit.words import tokens
 
 NAMES = [("", "Any event"), *((str(name), str(name)) for name in EventName)]
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
@@ -53,4 +59,93 @@ class ExportForm(_Dressed):
 
     case = forms.CharField(required=False, max_length=231, label="Case", help_text="Empty: the whole log.")
     opened = forms.BooleanField(required=False, label="Include the texts (rationales, messages, payloads)")
+    reason = forms.CharField(max_length=1000, label="Reason", widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class FindForm(_Dressed):
+    """Whose texts: exactly one way to find them."""
+
+    case = forms.CharField(required=False, max_length=231, label="Case", help_text="Such as action:019a…")
+    kind = forms.RegexField(
+        r"^[a-z][a-z0-9_]{0,62}$", required=False, label="Kind of subject", help_text="The payload's field: customer_id"
+    )
+    value = forms.CharField(required=False, max_length=300, label="Its value", help_text="Such as 8812")
+    person = forms.CharField(
+        required=False, max_length=200, label="Person", help_text="A reviewer's sign-in or pseudonym: only their name"
+    )
+    words = forms.CharField(required=False, max_length=200, label="Words in the texts")
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        ways = [name for name in ("case", "value", "person", "words") if values.get(name)]
+        if len(ways) != 1 and self.data:
+            raise forms.ValidationError("Fill in one way to find the texts, and only one.")
+        if bool(values.get("kind")) != bool(values.get("value")):
+            raise forms.ValidationError("A subject is a kind and a value: customer_id and 8812.")
+        return values
+
+    def wanted(self) -> Wanted:
+        """Of a valid form. A subject is looked for by its keyed hash."""
+        values = self.cleaned_data
+        subject = lookup_of(values["kind"], values["value"]) if values["value"] else None
+        return Wanted(
+            case=values["case"], subject=subject, person=values["person"], words=tokens(values["words"])
+        )  # fmt: skip
+
+
+class EraseForm(_Dressed):
+    """On what basis, why, and the word that is typed before anything goes."""
+
+    basis = forms.ChoiceField(choices=[("", "Choose…"), *BASES.items()], label="Legal basis")
+    reason = forms.CharField(max_length=1000, label="Reason", widget=forms.Textarea(attrs={"rows": 2}))
+    sure = forms.RegexField(
+        r"^(?i:erase)$", label="Type erase to confirm", error_messages={"invalid": "Type the word erase."}
+    )
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=200_000)
+
+    def slots(self) -> list[tuple[UUID, str]]:
+        """What the preview showed."""
+        pairs = [pair.partition(" ") for pair in self.cleaned_data["seen"].split(",")]
+        return [(UUID(event), name) for event, _, name in pairs]
+
+    def clean_seen(self) -> str:
+        seen = str(self.cleaned_data["seen"])
+        if not re.fullmatch(r"[0-9a-f-]{36} [a-z0-9_]{1,63}(,[0-9a-f-]{36} [a-z0-9_]{1,63})*", seen):
+            raise forms.ValidationError("The preview was changed on its way; look again.")
+        return seen
+
+
+class HoldForm(_Dressed):
+    """What a legal hold keeps."""
+
+    scope = forms.ChoiceField(
+        choices=[("case", "One case"), ("subject", "Everything about one subject"), ("type", "Every action of a type")],
+        label="Keeps",
+    )
+    case = forms.RegexField(
+        r"^[a-z][a-z_]{0,30}:.{1,200}$", required=False, label="Case", help_text="Such as action:019a…"
+    )
+    kind = forms.RegexField(r"^[a-z][a-z0-9_]{0,62}$", required=False, label="Kind of subject", help_text="customer_id")
+    value = forms.CharField(required=False, max_length=300, label="Its value")
+    type = forms.CharField(required=False, max_length=63, label="Action type", help_text="Such as refund.issue")
+    reason = forms.CharField(max_length=1000, label="Reason", widget=forms.Textarea(attrs={"rows": 2}))
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        needed = {"case": ["case"], "subject": ["kind", "value"], "type": ["type"]}.get(values.get("scope", ""), [])
+        for name in needed:
+            if not values.get(name) and name not in self.errors:
+                self.add_error(name, "Say which.")
+        return values
+
+    def target(self) -> tuple[str, str]:
+        """What is kept, as it is stored, and a subject also in words."""
+        values = self.cleaned_data
+        if values["scope"] != "subject":
+            return values[values["scope"]], ""
+        lookup = lookup_of(values["kind"], values["value"]) or b""
+        return lookup.hex(), f"{values['kind']} {values['value']}"
+
+
+class LiftForm(_Dressed):
     reason = forms.CharField(max_length=1000, label="Reason", widget=forms.Textarea(attrs={"rows": 2}))

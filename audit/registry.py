@@ -18,12 +18,15 @@ Projection = Callable[[Collection[str] | None], Iterator[Line]]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A committed text that lies outside `audit.content`: sha256(salt + body) is what the event committed to."""
+    """A committed text that lies outside `audit.content`: sha256(salt + body) is what the event committed to.
+
+    `body` is None where it is there, but sealed, and this process cannot open it.
+    """
 
     event: UUID
     field: str
     salt: bytes
-    body: bytes
+    body: bytes | None
 
 
 Texts = Callable[[Collection[str] | None], Iterator[Text]]
@@ -35,6 +38,15 @@ Guard = Callable[[str], str]
 Names = Callable[[Collection[str]], dict[str, str]]
 """Pseudonyms and ids of actors to names that people know."""
 
+Loose = Callable[[str], Iterator[tuple[UUID, str, int]]]
+"""Of a case: what can be erased though no event committed to it, as (event it is named by, field, bytes)."""
+Related = Callable[[str], Iterator[str]]
+"""Other cases that hold texts of the same matter: an action's run."""
+Refs = Callable[[str], Collection[str]]
+"""Pseudonyms and ids of whoever goes by this name."""
+
+_loose: dict[str, tuple[Loose, Related]] = {}
+_refs: dict[str, Refs] = {}
 _projections: dict[str, Projection] = {}
 _texts: dict[str, Texts] = {}
 _erasers: dict[str, Eraser] = {}
@@ -71,6 +83,29 @@ def erasers() -> dict[str, Eraser]:
 
 def guards() -> dict[str, Guard]:
     return dict(_guards)
+
+
+def register_loose(name: str, loose: Loose, related: Related) -> None:
+    _loose[name] = (loose, related)
+
+
+def loose_of(case: str) -> Iterator[tuple[UUID, str, int]]:
+    for loose, _ in _loose.values():
+        yield from loose(case)
+
+
+def related_to(case: str) -> Iterator[str]:
+    for _, related in _loose.values():
+        yield from related(case)
+
+
+def register_refs(name: str, refs: Refs) -> None:
+    _refs[name] = refs
+
+
+def refs_of(words: str) -> set[str]:
+    """Who goes by this name, by every app's knowledge; the words themselves may be such a reference."""
+    return {words}.union(*(refs(words) for refs in _refs.values()))
 
 
 def register_names(name: str, names: Names) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from audit import events, receipts, registry
 from audit.entries import ZERO, Actor, Chain, Entry, Secret, prepare
@@ -21,6 +21,9 @@ CONTENT = (
 
 class ErasureRefused(RuntimeError):
     """Nothing was erased; the message says why."""
+
+
+KEPT = {"AU008", "DK001"}  # a hold or a duty; an action that is not over
 
 
 class NotAtomic(RuntimeError):
@@ -91,18 +94,29 @@ def _demand_atomic() -> None:
         raise NotAtomic("an event commits with what it records; open transaction.atomic() first")
 
 
+MOST_ERASED = 400  # slots that one event names; the leaf has room for more
+
+
 @transaction.atomic
-def erase(*, entries: Sequence[tuple[UUID, str]], case: str, basis: str, authoriser: Actor, request: str = "") -> Entry:
+def erase(
+    *,
+    entries: Sequence[tuple[UUID, str]],
+    case: str = "",
+    basis: str,
+    authoriser: Actor,
+    request: str = "",
+    reason: str = "",
+) -> Entry:
     """Erase committed texts, salt included, wherever they lie, and say so in the log. Proofs stay valid.
 
-    `entries` names texts by (event, field), all of one case; `basis` is a code such as "gdpr_17". Raises
-    ErasureRefused if an app objects (the action is still open) or a text is not there.
+    `entries` names texts by (event, field); `basis` is a code such as "gdpr_17". Raises ErasureRefused if an app
+    objects (the action is still open), a hold or a duty keeps a text, or it is not there; then all stay.
     """
-    for guard in registry.guards().values():
-        if reason := guard(case):
-            raise ErasureRefused(reason)
+    if not 0 < len(entries) <= MOST_ERASED:
+        raise ErasureRefused(f"one event names 1 to {MOST_ERASED} texts, not {len(entries)}")
+    _demand_over({case, *_cases_of([event for event, _ in entries])})
     for event, name in entries:
-        if not any([_erase_here(event, name), *(eraser(event, name) for eraser in registry.erasers().values())]):
+        if not _erase_one(event, name):
             raise ErasureRefused(f"there is no text {name!r} of event {event}")
     data = events.PrivacyErased(
         entries=[events.Erasable(event=str(event), field=name) for event, name in entries],
@@ -115,9 +129,33 @@ def erase(*, entries: Sequence[tuple[UUID, str]], case: str, basis: str, authori
         chain=fresh(f"erasure:{uuid7()}"),
         actor=authoriser,
         request=request,
+        content={"reason": reason} if reason else None,
     )
     record([entry])
     return entry
+
+
+def _demand_over(cases: set[str]) -> None:
+    for guard in registry.guards().values():
+        for case in sorted(cases):
+            if reason := guard(case):
+                raise ErasureRefused(reason)
+
+
+def _cases_of(found: Sequence[UUID]) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT case_id FROM audit.event_web WHERE id = ANY (%s)", [list(found)])
+        return {case for (case,) in cursor.fetchall()}
+
+
+def _erase_one(event: UUID, name: str) -> bool:
+    """In the record and in every app. What the database keeps (a hold, a duty, an open action) is said in its words."""
+    try:
+        return any([_erase_here(event, name), *(eraser(event, name) for eraser in registry.erasers().values())])
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") in KEPT:
+            raise ErasureRefused(str(error).partition("\n")[0]) from error
+        raise
 
 
 def _erase_here(event: UUID, name: str) -> bool:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit import registry
+from audit import registry, seal
 
 ROWS = """
     SELECT e.id, e.name, e.at, e.case_seq, e.change_from, e.change_to, e.batch_id, e.leaf, e.leaf_hash,
@@ -49,6 +49,9 @@ TITLES = {
     "audit.verified": "Record verified",
     "content.opened": "Texts opened",
     "privacy.erased": "Texts erased",
+    "hold.placed": "Legal hold placed",
+    "hold.lifted": "Legal hold lifted",
+    "retention.pruned": "Old entries pruned",
     "decision.recorded": "Decided",
 }
 VERDICTS = {"approve": "Approved", "reject": "Rejected", "escalate": "Escalated", "ask": "Asked a question"}
@@ -61,13 +64,23 @@ TELLING = {
 }  # fmt: skip
 
 
+Texts = dict[tuple[str, str], str]  # by event and field
+Gone = dict[tuple[str, str], list[Any]]  # the erasure's event, time and basis
+
+
 @dataclass(frozen=True)
 class CommittedText:
-    """A text that the event committed to: its value, or that it was erased, or that it is not shown here."""
+    """A text that the event committed to: its value, or that it was erased, or that it is not shown here.
+
+    `by` names the erasure's event, `at` its time, `basis` the code of why.
+    """
 
     field: str
     value: str | None
     erased: bool = False
+    by: str = ""
+    at: datetime | None = None
+    basis: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ def timeline(case: str, *, opened: bool = False) -> list[TimelineRow]:
         rows = cursor.fetchall()
     events = [json.loads(bytes(row[7])) for row in rows]
     names = registry.names_of({event["actor"]["ref"] for event in events})
-    texts = _texts([row[0] for row in rows]) if opened else None
+    texts = _texts(case, [row[0] for row in rows]) if opened else None
     gone = _erased(events)
     return [_row(row, event, names, texts, gone) for row, event in zip(rows, events, strict=True)]
 
@@ -109,8 +122,8 @@ def _row(
     row: Sequence[Any],
     event: dict[str, Any],
     names: dict[str, str],
-    texts: dict[tuple[str, str], str] | None,
-    gone: set[tuple[str, str]],
+    texts: Texts | None,
+    gone: Gone,
 ) -> TimelineRow:
     data, actor, verdict = event["data"], event["actor"], str(event["data"].get("verdict", ""))
     decided = event["name"] == "decision.recorded"
@@ -141,28 +154,52 @@ def title(name: str) -> str:
     return TITLES.get(name, name.replace(".", " ").replace("_", " ").capitalize())
 
 
-def _text(event: str, name: str, texts: dict[tuple[str, str], str] | None, gone: set[tuple[str, str]]) -> CommittedText:
+def _text(event: str, name: str, texts: Texts | None, gone: Gone) -> CommittedText:
     slot = (event, name)
-    return CommittedText(name, None if texts is None else texts.get(slot), slot in gone)
+    if slot in gone:
+        return CommittedText(name, None, True, *gone[slot])
+    return CommittedText(name, None if texts is None else texts.get(slot))
 
 
-def _texts(events: list[UUID]) -> dict[tuple[str, str], str]:
+def _texts(case: str, events: list[UUID]) -> Texts:
+    """Every text of the case that can be read: the record's own, and what the apps keep."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT event_id, field, body FROM audit.content WHERE scheme = 0 AND event_id = ANY (%s)", [events]
+            "SELECT event_id, field, salt, scheme, body FROM audit.content WHERE event_id = ANY (%s)", [events]
         )
-        return {(str(event), name): str(json.loads(bytes(body))[1]) for event, name, body in cursor.fetchall()}
+        found = {
+            (str(event), name): seal.value(seal.Lying(bytes(salt), scheme, bytes(body)))
+            for event, name, salt, scheme, body in cursor.fetchall()
+        }
+    for source in registry.texts().values():
+        for text in source([case]):
+            found[str(text.event), text.field] = None if text.body is None else readable(text.body)
+    return {slot: value for slot, value in found.items() if value is not None}
 
 
-def _erased(events: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    """Which committed texts of these events an erasure event names."""
+def readable(body: bytes) -> str:
+    """Bytes as a person reads them: the words of a message, else the text as it is."""
+    text = body.decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(value, dict) and isinstance(value.get("text"), str) and value.keys() <= {"text", "expects"}:
+        return str(value["text"])
+    return json.dumps(value, ensure_ascii=False, indent=1) if isinstance(value, dict | list) else text
+
+
+def _erased(events: list[dict[str, Any]]) -> Gone:
+    """Which committed texts of these events were erased: by which event, when, on what basis."""
     slots = {(event["id"], name) for event in events for name in event["commit"]}
     if not slots:
-        return set()
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT x->>'event', x->>'field' FROM audit.event_web e,"
-            " jsonb_array_elements(convert_from(e.leaf, 'UTF8')::jsonb #> '{data,entries}') x"
-            " WHERE e.name = 'privacy.erased'"
+            "SELECT x->>'event', x->>'field', e.id::text, e.at, d->>'basis' FROM audit.event_web e,"
+            " LATERAL (SELECT convert_from(e.leaf, 'UTF8')::jsonb -> 'data' AS d) said,"
+            " jsonb_array_elements(d -> 'entries') x"
+            " WHERE e.name = 'privacy.erased' AND x->>'event' = ANY (%s)",
+            [sorted({event for event, _ in slots})],
         )
-        return slots & set(cursor.fetchall())
+        return {(event, name): more for event, name, *more in cursor.fetchall() if (event, name) in slots}

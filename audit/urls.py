@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from audit import views, views_receipts, views_reports
+from audit import views, views_privacy, views_receipts, views_reports
 
 app_name = "audit"
 
@@ -17,6 +17,10 @@ urlpatterns = [
     path("reports/", views_reports.index, name="reports"),
     path("reports/<str:number>/", views_reports.report, name="report"),
     path("export/", views.export, name="export"),
+    path("erase/", views_privacy.erase, name="erase"),
+    path("erasures/", views_privacy.erasures, name="erasures"),
+    path("holds/", views_privacy.holds, name="holds"),
+    path("holds/<uuid:hold>/lift/", views_privacy.lift, name="lift"),
     path("job/<uuid:job>/", views.job, name="job"),
     path("job/<uuid:job>/file/", views.download, name="download"),
 ]

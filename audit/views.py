@@ -1,6 +1,6 @@
 """Pages of the record: integrity, verification, search, timelines, exports. Without the right: 404."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ PAGE = 50
 View = Callable[..., HttpResponseBase]
 
 
-def _needs(permission: str) -> Callable[[View], View]:
+def needs(permission: str) -> Callable[[View], View]:
     """Signed in and entitled; to everybody else the page does not exist."""
 
     def wrap(view: View) -> View:
@@ -47,7 +47,7 @@ def actor(request: HttpRequest) -> services.Actor:
     return services.Actor("human", str(ref), role="reader", auth=method, session=session, stepped_up_at=at)
 
 
-def _request_id(request: HttpRequest) -> str:
+def request_id(request: HttpRequest) -> str:
     return str(getattr(request, "id", ""))
 
 
@@ -57,7 +57,7 @@ def _may(request: HttpRequest) -> dict[str, bool]:
 
 
 @require_safe
-@_needs("view_audit")
+@needs("view_audit")
 def integrity(request: HttpRequest) -> HttpResponse:
     """What the log can show about itself, and when it was last checked."""
     context = {
@@ -73,7 +73,7 @@ def integrity(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@_needs("view_audit")
+@needs("view_audit")
 def event_list(request: HttpRequest) -> HttpResponse:
     """Search by closed filters, newest first, keyset pages. A search is itself an event."""
     form = SearchForm(request.GET)
@@ -86,7 +86,7 @@ def event_list(request: HttpRequest) -> HttpResponse:
         form.add_error(None, "This search takes too long. Add a case, an event name, an actor or a time.")
         return render(request, "audit/events.html", {"form": form, "rows": [], **_may(request)}, status=503)
     if before is None:
-        _say_searched(request, form, min(len(rows), PAGE))
+        say_searched(request, form.cleaned_data, min(len(rows), PAGE))
     names = names_of({row.actor_ref for row in rows})
     context = {
         "form": form,
@@ -108,8 +108,9 @@ def _next_page(request: HttpRequest, rows: list[Any]) -> str:
     return "?" + query.urlencode()
 
 
-def _say_searched(request: HttpRequest, form: SearchForm, found: int) -> None:
-    used = {k: str(v) for k, v in form.cleaned_data.items() if v not in ("", None)}
+def say_searched(request: HttpRequest, values: Mapping[str, Any], found: int) -> None:
+    """One event for a search with any filter; its words are committed, not written into the log."""
+    used = {k: str(v) for k, v in values.items() if v not in ("", None)}
     if not used:
         return
     with transaction.atomic():
@@ -120,13 +121,13 @@ def _say_searched(request: HttpRequest, form: SearchForm, found: int) -> None:
             data=data,
             chain=services.fresh(f"search:{services.uuid7()}"),
             actor=actor(request),
-            request=_request_id(request),
+            request=request_id(request),
             content={"filters": words},
         )
         services.record([entry])
 
 
-@_needs("view_audit")
+@needs("view_audit")
 def case(request: HttpRequest, case: str) -> HttpResponse:
     """The timeline of a case. Opening its texts is a POST, because it is recorded."""
     opened = request.method == "POST"
@@ -147,13 +148,13 @@ def _say_opened(request: HttpRequest, case: str) -> None:
         data=events.ContentOpened(case=case, purpose="timeline"),
         chain=services.fresh(f"opening:{services.uuid7()}"),
         actor=actor(request),
-        request=_request_id(request),
+        request=request_id(request),
     )
     services.record([entry])
 
 
 @require_safe
-@_needs("view_audit")
+@needs("view_audit")
 def proof(request: HttpRequest, event: UUID) -> HttpResponse:
     """The event's .tlog-proof: index, path, signed checkpoint."""
     text = queries.proof(event)
@@ -164,7 +165,7 @@ def proof(request: HttpRequest, event: UUID) -> HttpResponse:
 
 
 @require_safe
-@_needs("view_audit")
+@needs("view_audit")
 def checkpoint(request: HttpRequest) -> HttpResponse:
     """The newest signed checkpoint, to keep elsewhere."""
     newest = queries.newest_checkpoint()
@@ -174,13 +175,13 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@_needs("verify_audit")
+@needs("verify_audit")
 def verify(request: HttpRequest) -> HttpResponse:
     """Ask the keeper to export the whole log and run the verifier over it."""
     return redirect("audit:job", job=jobs.request_verify(actor=actor(request)))
 
 
-@_needs("export_audit")
+@needs("export_audit")
 def export(request: HttpRequest) -> HttpResponse:
     """Ask for an export: what, whether texts are opened, and why."""
     form = ExportForm(request.POST or None)
@@ -196,13 +197,13 @@ def export(request: HttpRequest) -> HttpResponse:
         cases=[chosen] if chosen else None,
         opened=opened,
         reason=form.cleaned_data["reason"],
-        request=_request_id(request),
+        request=request_id(request),
     )
     return redirect("audit:job", job=job)
 
 
 @require_safe
-@_needs("view_audit")
+@needs("view_audit")
 def job(request: HttpRequest, job: UUID) -> HttpResponse:
     """How an export or a verification is getting on; polled while it runs."""
     row = queries.job(job)
@@ -219,7 +220,7 @@ def _percent(row: Any) -> int:
 
 
 @require_safe
-@_needs("export_audit")
+@needs("export_audit")
 def download(request: HttpRequest, job: UUID) -> FileResponse:
     """The archive of a finished export, for whoever asked for it."""
     row = queries.job(job)

@@ -152,6 +152,12 @@ class Env(BaseSettings):
         alias="ASSENTRY_LOG_KEY",
         description="File with the Ed25519 private key of the log; the sequencer alone may read it.",
     )
+    seal: Literal["off", "on"] = Field(
+        "off",
+        alias="ASSENTRY_SEAL",
+        description="on: texts are stored encrypted to a key of whom they are about, so that erasing that key erases "
+        "every copy. Off: plain.",
+    )
     anchor_dir: Path | None = Field(
         None,
         alias="ASSENTRY_ANCHOR_DIR",

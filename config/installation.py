@@ -81,6 +81,7 @@ class Installation:
             shutil.rmtree(self.base)
         for role in ROLES:
             machine.keep_secret(self.secrets / role)
+        machine.keep_secret(self.secrets / "subjects")
         if not (self.secrets / "django").exists():
             machine.write_private(self.secrets / "django", os.urandom(40).hex() + "\n")
         self._choose_ports()

@@ -43,6 +43,8 @@ STATE_DIR = ENV.state_dir
 OUTBOX_DIR = ENV.outbox_dir
 SECRETS_DIR = ENV.secrets_dir
 SHARED_SECRETS = ENV.shared_secrets
+SEALING = ENV.seal == "on"
+SUBJECT_SECRET = ENV.secret("subjects")
 BROKERS = _brokers.doorbells(ENV, TIMINGS)
 
 INSTALLED_APPS = [

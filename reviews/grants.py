@@ -153,6 +153,7 @@ GRANTS: list[Grant] = [
     Grant(RUNNING, "reviews_action_edge", "SELECT"),
     # Functions: what part of the hidden each role may ask for.
     Grant("agent web router", "reviews_known_proposal(uuid,uuid,bigint,text,text,bytea)", "EXECUTE"),
+    Grant("agent web router", "reviews_known_proposal(uuid,uuid,bigint,text,text,bytea,bytea)", "EXECUTE"),
     Grant("agent", "reviews_run_principal(uuid)", "EXECUTE"),
     Grant(READERS, "reviews_run_frame(uuid)", "EXECUTE"),
     Grant("agent", "reviews_lock_own(uuid)", "EXECUTE"),

@@ -38,6 +38,7 @@ def register() -> None:
     registry.register_projection("reviews", lines)
     registry.register_texts("reviews", texts)
     registry.register_names("reviews", names)
+    registry.register_refs("reviews", refs)
     registry.register_eraser("reviews", erase, guard)
 
 
@@ -120,6 +121,13 @@ def names(refs: Collection[str]) -> dict[str, str]:
     found |= {str(principal.pk): str(principal) for principal in Principal.objects.filter(pk__in=ids)}
     numbers = {ref: ref.removeprefix("policy:") for ref in refs if ref.startswith("policy:")}
     return found | {ref: f"Policy, version {number}" for ref, number in numbers.items()}
+
+
+def refs(words: str) -> Collection[str]:
+    """Pseudonyms and ids of people and programs that go by this name."""
+    people = User.objects.filter(Q(username__iexact=words) | Q(email__iexact=words))
+    programs = Principal.objects.filter(name=words).values_list("pk", flat=True)
+    return {*people.values_list("pseudonym", flat=True), *map(str, programs)}
 
 
 def erase(event: UUID, field: str) -> bool:

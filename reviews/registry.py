@@ -50,6 +50,7 @@ class DeskType:
     currency: str = ""
     machine_paths: tuple[str, ...] = ()
     question: bool = False
+    subject_path: str = ""  # dotted: whose data this is, for sealing, holds and erasure
     release: bool = False
     plan: bool = False
     has_undo: bool = False

@@ -74,7 +74,7 @@ TYPES: tuple[DeskType, ...] = (
     DeskType(
         name="refund.issue", label="Refund", template="Refund {amount} to {customer}",
         schema=_REFUND, risk=Risk.MEDIUM, reversibility=Reversibility.COMPENSABLE,
-        effect_mode=EffectMode.PROBE, queue="support", amount_path="amount", currency="EUR",
+        effect_mode=EffectMode.PROBE, queue="support", amount_path="amount", currency="EUR", subject_path="customer",
         has_undo=True, has_probe=True,
     ),
     DeskType(

@@ -157,8 +157,11 @@ class PrivacyErased(EventData):
 
 
 class HoldEvent(EventData):
+    """What is kept: a case or a type by its name; whom a subject's hold is about stands nowhere in the log."""
+
     hold: Code
     scope: Code = ""
+    target: Code = ""
     reason_code: Code = ""
 
 

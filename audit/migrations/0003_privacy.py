@@ -2,8 +2,10 @@
 
 from django.db import migrations
 
+from audit.migrations._sql import run
+
 
 class Migration(migrations.Migration):
     dependencies = [("audit", "0002_witness")]
 
-    operations = []
+    operations = [run("0003_privacy")]

@@ -2,8 +2,10 @@
 
 from django.db import migrations
 
+from audit.migrations._sql import run
+
 
 class Migration(migrations.Migration):
     dependencies = [("audit", "0003_privacy")]
 
-    operations = []
+    operations = [run("0004_search")]

@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils import timezone
 
 from reviews.models import User
@@ -24,11 +24,11 @@ def break_reason(user: User, session: MutableMapping[str, Any]) -> str:
     until = session.get(_QUIET_UNTIL, "")
     if until and now.isoformat() < until:
         return ""
-    key = f"break {user.pk}"
-    found = cache.get(key)
+    key = f"break-{user.pk}"
+    found = caches["memory"].get(key)
     if found is None:
         found = why_break(lately(user.pk), now)
-        cache.set(key, found, FRESH)
+        caches["memory"].set(key, found, FRESH)
     return str(found)
 
 

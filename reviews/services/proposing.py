@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,11 +11,13 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
+from audit import seal
 from audit.events import ActionProposed, EventName
 from audit.services import Actor, Entry, prepare, record
 from reviews.errors import InvalidPayload, NotFound, NotPermitted, WrongState, desk_errors
 from reviews.ids import new_id
 from reviews.models import ActionType
+from reviews.policy.amounts import value_at
 from reviews.registry import canonical
 from reviews.schemas import (
     MAX_EVIDENCE,
@@ -127,6 +129,14 @@ def action_type(name: str) -> ActionType:
     return kind
 
 
+def subject_of(kind: ActionType, payload: Mapping[str, Any]) -> bytes | None:
+    """Whose data this is, as a keyed hash: the value that the type's subject path names, if it has one."""
+    value = value_at(payload, kind.subject_path) if kind.subject_path else None
+    if not isinstance(value, str | int) or value in ("", False, True):
+        return None
+    return seal.lookup_of(kind.subject_path.rpartition(".")[2], str(value))
+
+
 def _artefact(one: EvidenceIn) -> bytes:
     """The bytes of an artefact; it is shown as it came, not approved, so any text will do."""
     try:
@@ -181,6 +191,8 @@ class Birth:
 
     def _statements(self, entry: Entry) -> Iterator[Statement]:
         yield self._action(entry)
+        if subject := subject_of(self.kind, self.proposal.payload):
+            yield Statement("SELECT audit.name_subject(%s, %s)", [entry.case, subject])
         yield from revision_rows(action=self.id, number=1, author=self.who.person, text=self.payload, event=entry)
         if self.evidence:
             yield from self._evidence(entry)

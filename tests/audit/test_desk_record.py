@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
 
 from audit import queries
 from audit.reconcile import reconcile
@@ -144,7 +143,7 @@ def test_nothing_of_an_open_action_is_erased(busy: World) -> None:
     who = Actor("human", "psn_lead")
     with as_role("web"), pytest.raises(ErasureRefused, match="still open"):
         erase(entries=[(event, "payload")], case=case, basis="gdpr_17", authoriser=who)
-    with as_role("web"), pytest.raises(DatabaseError):  # and not by naming another case either
+    with as_role("web"), pytest.raises(ErasureRefused):  # and not by naming another case either
         erase(entries=[(event, "payload")], case="erasure:other", basis="gdpr_17", authoriser=who)
     assert sql("SELECT count(*) FROM audit.event WHERE name = 'privacy.erased'") == [(0,)]
 

@@ -1,0 +1,24 @@
+"""The words by which texts are found: as they are, or as keyed hashes where texts lie sealed."""
+
+import re
+import unicodedata
+
+from audit import seal
+
+WORD = re.compile(r"\w{2,64}")
+MOST = 400
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Each word once, in order; what a text is filed under, and what a search asks for."""
+    plain = unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
+    found = list(dict.fromkeys(WORD.findall(plain)))[:MOST]
+    return tuple(_hidden(word) for word in found) if seal.is_on() else tuple(found)
+
+
+def _hidden(word: str) -> str:
+    """Equal words stay equal; which word it is, only holders of the installation's secret can try."""
+    made = seal.keyed("word", word.encode())
+    if made is None:
+        raise RuntimeError("words are sealed, and this process has no subject secret")
+    return "x" + made.hex()[:22]
