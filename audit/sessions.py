@@ -34,6 +34,18 @@ def watch_sign_ins() -> None:
 def _signed_in(request: Any, **others: object) -> None:
     steps = request.session.get("account_authentication_methods") or [{}]
     prove(request.session, steps[-1].get("type") or steps[-1].get("method") or "password")
+    request.session["browser"] = _browser(request.META.get("HTTP_USER_AGENT", ""))
+
+
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+
+
+def _browser(agent: str) -> str:
+    """Enough of a browser's name for its owner to know it again; the rest of what it says is not kept."""
+    name = next((name for mark, name in _BROWSERS if mark in agent), "another program")
+    system = next((system for system in _SYSTEMS if system in agent), "")
+    return f"{name} on {system}" if system else name
 
 
 def prove(session: Any, method: str) -> None:
@@ -49,7 +61,11 @@ def last_proof(session: Any) -> Proof:
 
 
 def fingerprint(session: Any) -> str:
-    return hashlib.sha256((session.session_key or "").encode()).hexdigest()[:12]
+    return fingerprint_of(session.session_key or "")
+
+
+def fingerprint_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 def is_fresh(at: datetime | None) -> bool:

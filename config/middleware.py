@@ -6,10 +6,16 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+
+from reviews import preferences
+from reviews.clocks import Style, use
+from reviews.models import User
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -52,6 +58,27 @@ def session_age(get_response: GetResponse) -> GetResponse:
         return get_response(request)
 
     return middleware
+
+
+def clocks(get_response: GetResponse) -> GetResponse:
+    """Dates and times as the reader likes them, in their time zone; UTC for everybody else."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        user = request.user
+        chosen = preferences.of(user) if isinstance(user, User) else preferences.USUAL
+        use(Style(chosen["dates"], chosen["hours"]))
+        with timezone.override(_zone(getattr(user, "time_zone", "UTC"))):
+            return get_response(request)
+
+    return middleware
+
+
+def _zone(name: str) -> ZoneInfo:
+    """UTC where the machine no longer knows the zone."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
 
 
 def _age(request: HttpRequest) -> None:

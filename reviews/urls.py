@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
-from reviews.views import account, batch, detail, editing, incidents, insights, live, proving, queue, verbs, wayfinding
+from reviews.views import account, batch, detail, editing, incidents, insights, live, proving, queue, settings, verbs, wayfinding
 
 urlpatterns = [
     path("", queue.home, name="home"),
@@ -36,8 +36,14 @@ urlpatterns = [
     path("batch/preview/", batch.preview, name="batch_preview"),
     path("batch/", batch.decide, name="batch"),
     path("batch/undo/", batch.undo, name="batch_undo"),
-    path("settings/", account.settings, name="settings"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/password/", settings.password, name="settings_password"),
+    path("settings/sessions/", settings.end_session, name="settings_sessions"),
     path("confirm/", proving.confirm, name="confirm"),
+    path("confirm/options/", proving.options, name="confirm_options"),
     path("sign-in/", account.sign_in, name="sign_in"),
+    path("sign-in/", account.sign_in, name="account_login"),  # what allauth calls these
+    path("sign-in/code/", account.second_factor, name="mfa_authenticate"),
+    path("settings/factors/", include("reviews.urls_factors")),
     path("sign-out/", account.sign_out, name="sign_out"),
 ]

@@ -11,15 +11,13 @@ from reviews.errors import desk_errors
 from reviews.ids import new_id
 from reviews.services.base import By, actor
 
-METHOD = "password"
-
 
 def record_sign_in(*, by: By) -> None:
-    """Write that a person signed in, in the chain of that person."""
+    """Write that a person signed in, in the chain of that person; `by.auth` is the last step's method."""
     with desk_errors(), transaction.atomic():
         entry = prepare(
             name=EventName.AUTH_SIGNED_IN,
-            data=events.AuthSignedIn(method=METHOD),
+            data=events.AuthSignedIn(method=by.auth),
             chain=load_chain(f"person:{by.user.pseudonym}"),
             actor=actor(by, "person"),
             request=by.request,
@@ -27,12 +25,12 @@ def record_sign_in(*, by: By) -> None:
         record([entry])
 
 
-def record_refusal(*, reason_code: str, request: str) -> None:
+def record_refusal(*, method: str, reason_code: str, request: str) -> None:
     """Write that a sign-in was refused. What was typed as a name is not kept, so each stands alone."""
     with desk_errors(), transaction.atomic():
         entry = prepare(
             name=EventName.AUTH_REFUSED,
-            data=events.AuthRefused(method=METHOD, reason_code=reason_code),
+            data=events.AuthRefused(method=method, reason_code=reason_code),
             chain=fresh(f"sign_in:{new_id()}"),
             actor=Actor("system", "sign_in"),
             request=request,

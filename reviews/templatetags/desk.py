@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from reviews import preferences
+from reviews import clocks, preferences
 from reviews.durations import span as in_words
 from reviews.models import Stop, User
 from reviews.navigation import entries
@@ -99,9 +99,7 @@ def clock(value: datetime | None) -> str:
     """Hour and minute today, otherwise with its date."""
     if value is None:
         return ""
-    local = timezone.localtime(value)
-    same_day = local.date() == timezone.localtime().date()
-    return local.strftime("%H:%M" if same_day else "%-d %b %Y %H:%M")
+    return clocks.short(value)
 
 
 @register.filter

@@ -16,8 +16,8 @@ def test_theme_and_keys_are_a_readers_own(house: build.House, ada: Browser) -> N
     assert ada.post("/settings/", {"theme": "dark", "next": "/queue/?q=a"}).location == "/queue/?q=a"
     page = ada.get("/queue/")
     assert 'data-theme="dark"' in page.text
-    assert 'data-keys="off"' in page.text
-    assert User.objects.get(username="grace").theme == "system"
+    assert "&quot;character_keys&quot;: false" in page.text
+    assert User.objects.get(username="grace").preferences == {}
 
 
 def test_theme_that_does_not_exist_is_the_systems(house: build.House, ada: Browser) -> None:

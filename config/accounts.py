@@ -1,0 +1,87 @@
+"""How django-allauth signs people in here: accounts are invited, axes counts refusals, secrets lie encrypted."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import authenticate
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from reviews.services.signing_in import record_sign_in
+from reviews.views.edge import by_of
+
+
+class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth brings no types
+    """Nobody signs up by themselves; what a sign-in needs beyond a password is allauth's business."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """By Django's backends alone: axes counts by name and address, so that no stranger locks a name out."""
+        return authenticate(request, **credentials)
+
+    def post_login(self, request: HttpRequest, user: Any, **hooks: Any) -> HttpResponse:
+        """After the last stage: the record tells who came in, and how."""
+        answer: HttpResponse = super().post_login(request, user, **hooks)
+        record_sign_in(by=by_of(request))
+        return answer
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        """The same page as for a stranger."""
+        return HttpResponseRedirect(reverse("sign_in"))
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, str]]:
+        """One page asks again, and it knows by which means."""
+        return [{"id": "confirm", "description": "", "url": reverse("confirm")}] if user.is_authenticated else []
+
+    def is_safe_url(self, url: str) -> bool:
+        """Paths of this site; nothing that names a host, even its own."""
+        return url.startswith("/") and not url.startswith(("//", "/\\"))
+
+    def add_message(self, request: HttpRequest, level: int, *args: Any, message: str = "", **others: Any) -> None:
+        """What allauth says in its own words; its templates of messages are not ours."""
+        if message:
+            messages.add_message(request, level, message)
+
+
+class Factors(DefaultMFAAdapter):  # type: ignore[misc]  # allauth brings no types
+    """Second factors: their secrets are of no use to whoever has the database but not the installation's key."""
+
+    def encrypt(self, text: str) -> str:
+        return _box().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Nothing, which fits no code, where the installation's key has changed since."""
+        try:
+            return _box().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            return ""
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return {**super().get_public_key_credential_rp_entity(), "name": "Assentry"}
+
+    def get_totp_issuer(self) -> str:
+        return "Assentry"
+
+
+def _box() -> Fernet:
+    key = hashlib.sha256(b"second factors\0" + settings.SECRET_KEY.encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(key))
+
+
+class Outside(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth brings no types
+    """Identities of an OpenID provider: known by issuer and subject, tied by the person themselves, never by e-mail."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        return False

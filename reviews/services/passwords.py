@@ -1,0 +1,51 @@
+"""One's own password, and the sessions that end with it."""
+
+from __future__ import annotations
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from audit import events
+from audit.events import EventName
+from audit.services import load_chain, prepare, record
+from reviews.errors import InvalidDecision, desk_errors
+from reviews.models import User
+from reviews.services.base import By, actor
+from reviews.services.proving import demand_proof
+
+
+def change_password(*, password: str, by: By) -> None:
+    """A new password of one's own. Every other session of this person ends: it is bound to the old one."""
+    demand_proof(by, "a new password")
+    set_password(user=by.user, password=password, by=by, how="changed")
+
+
+def set_password(*, user: User, password: str, by: By, how: str) -> None:
+    """Judge, hash and keep it, and write that it changed; `how`: changed, reset, accepted."""
+    demand_good(password, user)
+    with desk_errors(), transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        note_account(by=by, user=user, after={"new_password": True, "how": how})
+
+
+def note_account(*, by: By, user: User, after: dict[str, object], reason: str = "") -> None:
+    """Write in the chain of a person what became of their account. Inside the caller's transaction."""
+    entry = prepare(
+        name=EventName.ACCOUNT_CHANGED,
+        data=events.Changed(name=user.pseudonym, before={}, after=after),
+        chain=load_chain(f"person:{user.pseudonym}"),
+        actor=actor(by, "person" if by.user.pk == user.pk else "lead"),
+        content={"reason": reason} if reason else None,
+        request=by.request,
+    )
+    record([entry])
+
+
+def demand_good(password: str, user: User) -> None:
+    """InvalidDecision, in Django's words, where the password is too easily guessed."""
+    try:
+        validate_password(password, user)
+    except ValidationError as refusal:
+        raise InvalidDecision(" ".join(refusal.messages)) from None
