@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.http import QueryDict
 from django.utils import timezone
 
+from reviews.attachments import Upload
 from reviews.errors import InvalidDecision
 from reviews.models import User
 from reviews.queries.grammar import Query, Term
-from reviews.schemas import MAX_NOTE, DecisionIn, Seen
+from reviews.schemas import MAX_EVIDENCE, MAX_NOTE, DecisionIn, Seen
 from reviews.services import shown_at, stamp_shown
+from reviews.services.reading import saw_whole
 from reviews.states import Verdict
 
 ITEM = re.compile(r"ACT-([0-9]{1,15}):([0-9]{1,9}):([0-9a-f]{64})")
@@ -48,6 +51,7 @@ def seen(given: QueryDict, *, user: User, item: object, low_risk: bool) -> Seen:
         evidence=_number(given, "evidence"),
         message=_number(given, "message"),
         opened_at=opened(given, user=user, item=item, low_risk=low_risk),
+        whole=saw_whole(given.get("whole") or "", user, item, given.get("digest") or ""),
     )
 
 
@@ -56,6 +60,11 @@ def opened(given: QueryDict, *, user: User, item: object, low_risk: bool) -> dat
     token = given.get("opened") or ""
     found = shown_at(token, user, str(item))
     return found or (shown_at(token, user, LIST) if low_risk else None)
+
+
+def shown_number(given: QueryDict, name: str) -> int:
+    """How far somebody says they have read."""
+    return _number(given, name)
 
 
 def _number(given: QueryDict, name: str) -> int:
@@ -119,6 +128,14 @@ def shown_or_now(token: str, *, user: User, item: object, at: datetime) -> str:
     return token if shown_at(token, user, str(item)) else stamp_shown(user, str(item), at)
 
 
+def upload(files: Any) -> Upload:
+    """The file of a form, read no further than its limit. InvalidDecision where none was chosen."""
+    sent = files.get("file")
+    if sent is None:
+        raise InvalidDecision("choose a file")
+    return Upload(sent.name or "", sent.read(MAX_EVIDENCE + 1))
+
+
 def expects(given: QueryDict) -> dict[str, object] | None:
     """What kind of answer a question asks for; free text needs no word."""
     kind = given.get("expects") or "text"
@@ -132,7 +149,7 @@ def expects(given: QueryDict) -> dict[str, object] | None:
         if not path:
             raise InvalidDecision("name the field that should be corrected")
         return {"kind": "field", "path": path}
-    return None
+    return {"kind": "attachment"} if kind == "attachment" else None
 
 
 def later(given: QueryDict, *, now: datetime) -> datetime:

@@ -20,6 +20,8 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from reviews.errors import InvalidPayload
+from reviews.field_order import order_of
+from reviews.masking import MASK, is_secret, masked
 from reviews.policy import money
 from reviews.policy.amounts import amount_of
 from reviews.schemas import MAX_BODY, decode, encode
@@ -48,9 +50,9 @@ class DeskType:
     amount_path: str = ""
     currency_path: str = ""
     currency: str = ""
+    subject_path: str = ""  # dotted: whose data this is, for sealing, holds and erasure
     machine_paths: tuple[str, ...] = ()
     question: bool = False
-    subject_path: str = ""  # dotted: whose data this is, for sealing, holds and erasure
     release: bool = False
     plan: bool = False
     has_undo: bool = False
@@ -70,6 +72,7 @@ class DeskType:
         for key in ("name", "model", "queue"):
             columns.pop(key)
         columns["schema"] = json_schema(self)
+        columns["field_order"] = order_of(columns["schema"])
         columns["machine_paths"] = list(self.machine_paths)
         return columns
 
@@ -270,14 +273,14 @@ _FIELD = re.compile(r"\{([A-Za-z0-9_][A-Za-z0-9_.]*)\}")
 def title(row: TypeRow, payload: Mapping[str, Any]) -> str:
     """The ask in one sentence. The template is ours, the values are text: nothing in them is formatted."""
     words = _FIELD.sub(lambda m: _shown(row, payload, m.group(1)), row.template)
-    return _fit(visible(words), MOST_TITLE)
+    return _fit(visible(masked(words)), MOST_TITLE)
 
 
 def _shown(row: TypeRow, payload: Mapping[str, Any], path: str) -> str:
     known, currency = amount(row, payload)
     if path == row.amount_path and known is not None:
         return money(known, currency)
-    values = [_word(v) for v in values_at(payload, path) if v is not None]
+    values = [MASK if is_secret(path, {}) else masked(_word(v)) for v in values_at(payload, path) if v is not None]
     return _fit(", ".join(values) or "nothing", MOST_FIELD)
 
 

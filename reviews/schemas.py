@@ -180,6 +180,7 @@ class Seen(Strict):
     evidence: int = 0  # highest number shown
     message: int = 0
     opened_at: datetime | None = None  # from the server's signed stamp
+    whole: bool = False  # nothing of it was folded or masked
 
 
 class DecisionIn(Strict):

@@ -2,7 +2,21 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from reviews.views import account, batch, detail, editing, incidents, insights, live, proving, queue, settings, verbs, wayfinding
+from reviews.views import (
+    account,
+    batch,
+    detail,
+    editing,
+    incidents,
+    insights,
+    live,
+    proving,
+    queue,
+    settings,
+    talk,
+    verbs,
+    wayfinding,
+)
 
 urlpatterns = [
     path("", queue.home, name="home"),
@@ -28,7 +42,17 @@ urlpatterns = [
     path("a/<str:ref>/claim/", verbs.claim_view, name="claim"),
     path("a/<str:ref>/assign/", verbs.assign_view, name="assign"),
     path("a/<str:ref>/undo/", verbs.undo, name="undo"),
+    path("a/<str:ref>/print/", detail.printed, name="print"),
+    path("a/<str:ref>/attach/", talk.attach_view, name="attach"),
+    path("a/<str:ref>/reveal/", talk.reveal, name="reveal"),
+    path("a/<str:ref>/first/", talk.provisional, name="provisional"),
     path("action/<uuid:action>/", detail.action, name="action"),
+    path("action/<uuid:action>/evidence/<int:number>/", talk.evidence, name="evidence"),
+    path("action/<uuid:action>/bytes/", talk.saved_bytes, name="bytes"),
+    path("action/<uuid:action>/follow/", talk.follow_view, name="follow"),
+    path("action/<uuid:action>/read/", talk.read_view, name="read"),
+    path("action/<uuid:action>/bind/", talk.bind, name="bind"),
+    path("action/<uuid:action>/unbind/", talk.unbind, name="unbind"),
     path("action/<uuid:action>/settle/", verbs.settle_view, name="settle"),
     path("action/<uuid:action>/withdraw/", verbs.withdraw_view, name="withdraw"),
     path("action/<uuid:action>/reverse/", verbs.reverse_view, name="reverse"),

@@ -28,6 +28,10 @@ _HIDDEN = re.compile(
 _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _DOMAIN = re.compile(r"(?<![\w.-])(?:[^\W_][\w-]*\.)+[^\W\d_][\w-]*", re.UNICODE)
 _MOST_MARKS = 4
+_PUNY = "xn--"
+_WORD = re.compile(r"[^\W\d_]{2,}")
+# Alphabets whose letters are taken for each other.
+_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -35,8 +39,28 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` with every hidden character written as [U+XXXX]."""
-    return _HIDDEN.sub(_escape, text)
+    """`text` with every hidden character written as [U+XXXX], and marks piled on a letter counted, not stacked."""
+    shown = _HIDDEN.sub(_escape, text)
+    return _levelled(shown) if towers(shown) else shown
+
+
+def _levelled(text: str) -> str:
+    """Four marks on each letter; the rest as [+12 marks], so that no tower covers its neighbours."""
+    parts: list[str] = []
+    height = 0
+    for char in text:
+        if not unicodedata.combining(char):
+            parts += [_rest(height), char]
+            height = 0
+            continue
+        height += 1
+        if height <= _MOST_MARKS:
+            parts.append(char)
+    return "".join([*parts, _rest(height)])
+
+
+def _rest(height: int) -> str:
+    return f"[+{height - _MOST_MARKS} marks]" if height > _MOST_MARKS else ""
 
 
 def has_hidden(text: str) -> bool:
@@ -65,7 +89,10 @@ def clip(text: str, limit: int) -> Clipped:
 
 
 class Domain(NamedTuple):
-    """A domain name outside ASCII: as written, as machines read it, and whether it mixes scripts."""
+    """A domain name outside ASCII: as written, in its other spelling, and whether it mixes scripts.
+
+    The other spelling is the punycode of a name in letters, and the letters of a name in punycode.
+    """
 
     shown: str
     punycode: str
@@ -73,11 +100,26 @@ class Domain(NamedTuple):
 
 
 def foreign_domains(text: str) -> list[Domain]:
-    """The domain names in `text` that are not plain ASCII, each with its punycode."""
-    if text.isascii():
+    """The domain names in `text` that are not plain ASCII or are written in punycode, each in its other spelling."""
+    if text.isascii() and _PUNY not in text.casefold():
         return []
-    names = dict.fromkeys(m.group() for m in _DOMAIN.finditer(text) if not m.group().isascii())
-    return [Domain(name, _punycode(name), _mixes(name)) for name in names]
+    names = dict.fromkeys(m.group() for m in _DOMAIN.finditer(text))
+    return [_domain(name) for name in names if not name.isascii() or _PUNY in name.casefold()]
+
+
+def _domain(name: str) -> Domain:
+    if not name.isascii():
+        return Domain(name, _punycode(name), _mixes(name))
+    letters = _letters(name)
+    return Domain(name, visible(letters), _mixes(letters))
+
+
+def _letters(name: str) -> str:
+    """What a name in punycode looks like where letters are shown; as it is where it stands for none."""
+    try:
+        return name.casefold().encode("ascii").decode("idna")
+    except UnicodeError:
+        return name
 
 
 def _punycode(name: str) -> str:
@@ -96,6 +138,14 @@ def _mixes(name: str) -> bool:
 def _scripts(label: str) -> set[str]:
     """The scripts of the letters, by the first word of their Unicode names."""
     return {unicodedata.name(c, "UNKNOWN").split()[0] for c in label if c.isalpha()}
+
+
+def mixed_words(text: str) -> list[str]:
+    """The words that are written in two alphabets whose letters look alike, such as Latin with one Cyrillic letter."""
+    if text.isascii():
+        return []
+    words = dict.fromkeys(m.group() for m in _WORD.finditer(text) if not m.group().isascii())
+    return [word for word in words if len(_scripts(word) & _ALIKE) > 1]
 
 
 def values_at(payload: object, path: str) -> Iterator[object]:

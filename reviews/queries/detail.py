@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,68 +11,23 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from reviews.errors import DeskError, NotFound
-from reviews.models import (
-    Action,
-    Attempt,
-    Decision,
-    DeskItem,
-    Evidence,
-    Message,
-    Revision,
-    User,
-)
+from reviews.errors import NotFound
+from reviews.field_order import in_order
+from reviews.masking import folded, masked, redacted, secret_values, uninspectable
+from reviews.models import Action, Attempt, Decision, DeskItem, PrecedentSearch, User
 from reviews.policy import money
-from reviews.queries.payload import Change, Shown, changes, fields
+from reviews.queries.payload import ALL, FIRST_SIGHT, Change, Shown, changes, fields
 from reviews.queries.policy import standing_level, standing_stops
 from reviews.queries.reach import Reader
 from reviews.queries.rows import why
-from reviews.registry import amount, get, is_loaded, json_schema, payload_of, title
-from reviews.schemas import decode
+from reviews.queries.texts import Artefact, Note, Version, artefacts, notes, versions
+from reviews.registry import amount, get, is_loaded, json_schema, title
+from reviews.schemas import encode
 from reviews.states import Status, Verdict
-from reviews.visible import has_hidden, visible
+from reviews.visible import clip, has_hidden
 
+RAW_SHOWN = 20_000
 CLOSING = (Verdict.APPROVE.value, Verdict.REJECT.value)
-MOST_TEXT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One revision with its bytes; None where they were erased."""
-
-    number: int
-    digest: str
-    author: str
-    at: datetime
-    body: bytes | None
-    payload: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A message of the thread, or what the agent said about itself."""
-
-    id: UUID
-    number: int
-    kind: str
-    author: str
-    at: datetime
-    text: str
-    expects: dict[str, Any]
-    reply_to: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class Artefact:
-    number: int
-    kind: str
-    title: str
-    source: str
-    conflict: bool
-    at: datetime
-    text: str
-    more: int
-    hidden: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +52,7 @@ class Detail:
 
     def __init__(self, action: Action, item: DeskItem | None, reader: Reader) -> None:
         self.action, self.item, self.reader = action, item, reader
+        self.sight = FIRST_SIGHT
         self.kind = action.type
         self.now = timezone.now()
 
@@ -115,8 +70,7 @@ class Detail:
 
     @cached_property
     def revisions(self) -> list[Version]:
-        rows = Revision.objects.filter(action=self.action).select_related("author", "body").order_by("number")
-        return [_version(row) for row in rows]
+        return versions(self.action)
 
     @property
     def current(self) -> Version:
@@ -133,10 +87,42 @@ class Detail:
         return title(self.kind, self.payload)
 
     @property
-    def raw(self) -> str:
-        """The bytes as they are; hidden characters are written out by the template."""
+    def bytes_as_text(self) -> str:
         body = self.current.body
         return "" if body is None else body.decode("utf-8", "backslashreplace")
+
+    @property
+    def raw(self) -> str:
+        """The bytes as they are, but for secrets; hidden characters are written out by the template."""
+        text = self.bytes_as_text if self.sight.bare else masked(self._safe_bytes)
+        return text if self.sight.whole else clip(text, RAW_SHOWN).text
+
+    @property
+    def _safe_bytes(self) -> str:
+        """Fields that are secret by name are masked in the bytes as well."""
+        if self.payload is None or not self.secret:
+            return self.bytes_as_text
+        return encode(redacted(self.payload)).decode()
+
+    @property
+    def raw_more(self) -> int:
+        return 0 if self.sight.whole else max(0, len(self.bytes_as_text) - RAW_SHOWN)
+
+    @cached_property
+    def secret(self) -> bool:
+        """Whether something is masked in the payload, the evidence or the thread."""
+        return self.payload_secret or any(a.secret for a in self.evidence) or any(n.secret for n in self.notes)
+
+    @cached_property
+    def unread(self) -> bool:
+        """Whether part of the payload is shown only when asked for, and was not yet."""
+        if self.payload is None or not folded(self.payload):
+            return False
+        return not self.sight.whole or (self.payload_secret and not self.sight.bare)
+
+    @cached_property
+    def uninspectable(self) -> str:
+        return uninspectable(self.payload) if self.payload is not None else ""
 
     @property
     def loaded(self) -> bool:
@@ -147,17 +133,17 @@ class Detail:
         """The type's schema; from code where it is loaded, since a jsonb column forgets the order of fields."""
         loaded = get(self.kind.name)
         same = loaded is not None and loaded.version == self.kind.version
-        return json_schema(loaded) if loaded is not None and same else dict(self.kind.schema)
+        return json_schema(loaded) if loaded is not None and same else in_order(self.kind.schema, self.kind.field_order)
 
     @cached_property
     def fields(self) -> list[Shown]:
         if self.payload is None or not self.loaded:
             return []
-        return fields(self.payload, self.schema, self.kind.machine_paths)
+        return fields(self.payload, self.schema, self.kind.machine_paths, self.sight)
 
     @property
     def hidden(self) -> bool:
-        return any(shown.hidden for shown in self.fields) or has_hidden(self.raw)
+        return any(shown.hidden for shown in self.fields) or has_hidden(self.bytes_as_text)
 
     @cached_property
     def changed(self) -> list[Change]:
@@ -168,11 +154,28 @@ class Detail:
         return changes(first, self.payload, self.schema)
 
     @cached_property
+    def update(self) -> list[Change]:
+        """What an update replaces by what, where its payload says both."""
+        given = self.payload or {}
+        for old, new in (("before", "after"), ("old", "new")):
+            if isinstance(given.get(old), Mapping) and isinstance(given.get(new), Mapping):
+                return changes(given[old], given[new], {})
+        return []
+
+    @cached_property
+    def payload_secret(self) -> bool:
+        return self.payload is not None and any(True for _ in secret_values(self.payload))
+
+    @cached_property
     def amount(self) -> str:
         if self.payload is None:
             return ""
         found, currency = amount(self.kind, self.payload)
         return "" if found is None else money(found, currency)
+
+    @cached_property
+    def currency(self) -> str:
+        return amount(self.kind, self.payload)[1] if self.payload is not None else ""
 
     @property
     def why(self) -> tuple[str, ...]:
@@ -196,14 +199,12 @@ class Detail:
 
     @cached_property
     def evidence(self) -> list[Artefact]:
-        """Contradictions first, then in the agent's order."""
-        rows = Evidence.objects.filter(action=self.action).select_related("body").order_by("number")
-        return sorted((_artefact(row) for row in rows), key=lambda a: (not a.conflict, a.number))
+        """Contradictions first, then gaps, then in the order in which they came."""
+        return artefacts(self.action, self.sight)
 
     @cached_property
     def notes(self) -> list[Note]:
-        rows = Message.objects.filter(action=self.action).select_related("author", "body").order_by("number")
-        return [_note(row) for row in rows]
+        return notes(self.action, self.sight)
 
     @property
     def reasoning(self) -> list[Note]:
@@ -242,6 +243,11 @@ class Detail:
     def attempts(self) -> list[Attempt]:
         return list(Attempt.objects.filter(action=self.action).order_by("fence"))
 
+    @cached_property
+    def search(self) -> PrecedentSearch | None:
+        """What the keeper found for the revision on the page; None until it has looked."""
+        return PrecedentSearch.objects.filter(action=self.action, revision=self.action.revision).first()
+
     @property
     def began(self) -> datetime | None:
         """When the effect of the last attempt began."""
@@ -266,6 +272,11 @@ class Detail:
     @property
     def pending(self) -> bool:
         return self.action.state == Status.PENDING and self.item is not None and self.item.closed_at is None
+
+    @property
+    def was_check(self) -> bool:
+        """It is over, and had been seeded to see whether people look."""
+        return self.item is not None and self.item.was_check
 
     @property
     def last_evidence(self) -> int:
@@ -310,70 +321,6 @@ def _action(action: UUID) -> Action:
     if found is None:
         raise NotFound
     return found
-
-
-def _version(row: Revision) -> Version:
-    body = _body(row)
-    return Version(
-        number=row.number,
-        digest=bytes(row.digest).hex(),
-        author=str(row.author) if row.author else "the agent",
-        at=row.created_at,
-        body=body,
-        payload=_payload(body),
-    )
-
-
-def _body(row: Any) -> bytes | None:
-    body = getattr(row, "body", None)
-    return bytes(body.body) if body is not None and body.scheme == 0 else None
-
-
-def _payload(body: bytes | None) -> dict[str, Any] | None:
-    try:
-        return None if body is None else payload_of(body)
-    except DeskError:
-        return None
-
-
-def _artefact(row: Evidence) -> Artefact:
-    body = _body(row)
-    text = "[erased]" if body is None else body.decode("utf-8", "backslashreplace")
-    return Artefact(
-        number=row.number,
-        kind=row.kind,
-        title=row.title,
-        source=row.source,
-        conflict=row.conflict,
-        at=row.created_at,
-        text=text[:MOST_TEXT],
-        more=max(0, len(text) - MOST_TEXT),
-        hidden=has_hidden(text),
-    )
-
-
-def _note(row: Message) -> Note:
-    body = _body(row)
-    content = {"text": "[erased]"} if body is None else _content(body)
-    expects = content.get("expects")
-    return Note(
-        id=row.id,
-        number=row.number,
-        kind=row.kind,
-        author=str(row.author) if row.author else "the agent",
-        at=row.created_at,
-        text=str(content.get("text", "")),
-        expects=expects if isinstance(expects, dict) else {},
-        reply_to=row.in_reply_to_id,
-    )
-
-
-def _content(body: bytes) -> Mapping[str, Any]:
-    try:
-        found = decode(body)
-    except DeskError:
-        return {"text": body.decode("utf-8", "backslashreplace")}
-    return found if isinstance(found, dict) else {"text": visible(json.dumps(found, ensure_ascii=False))}
 
 
 def _vote(row: Decision, reader: User) -> Vote:

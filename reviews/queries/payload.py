@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from reviews.visible import Domain, clip, foreign_domains, has_hidden, towers
+from reviews.masking import LONGEST_SHOWN, MASK, is_secret, masked
+from reviews.visible import Domain, clip, foreign_domains, has_hidden, mixed_words, towers
 
-LONGEST = 10_000
 DEEPEST = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One value of a payload. `more`: characters that were clipped, never silently."""
+    """One value of a payload. `more`: characters that were clipped, never silently; `secret`: (part of) it is masked."""
 
     path: str
     label: str
@@ -27,8 +27,22 @@ class Shown:
     hidden: bool = False
     machine: bool = False
     domains: tuple[Domain, ...] = ()
+    alike: tuple[str, ...] = ()  # words in two alphabets that look alike
     help: str = ""
     material: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How much of a payload is shown: everything at full length, and secrets bare."""
+
+    whole: bool = False
+    bare: bool = False
+
+
+FIRST_SIGHT = Sight()
+ALL = Sight(whole=True, bare=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,51 +56,61 @@ class Change:
     percent: str = ""
 
 
-def fields(payload: Any, schema: Mapping[str, Any], machine: Sequence[str] = ()) -> list[Shown]:
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """What stays the same on the way through one payload."""
+
+    root: Mapping[str, Any]
+    machine: frozenset[str]
+    sight: Sight
+
+    def values(self, value: Any, schema: Mapping[str, Any], path: str, label: str, depth: int) -> Iterator[Shown]:
+        part = follow(schema, self.root, value)
+        if isinstance(value, Mapping) and value:
+            if path:
+                yield Shown(path, label, "", depth, heading=True)
+            for key in _ordered(value, part):
+                child = part.get("properties", {}).get(key, {})
+                yield from self.values(value[key], child, _join(path, key), _label(key, child), depth + bool(path))
+        elif isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value):
+            for number, one in enumerate(value):
+                name = f"{label} {number + 1}"
+                yield from self.values(one, part.get("items", {}), f"{path}[{number}]", name, depth)
+        else:
+            yield self._leaf(value, part, path, label, depth)
+
+    def _leaf(self, value: Any, part: Mapping[str, Any], path: str, label: str, depth: int) -> Shown:
+        text = words(value)
+        told, secret = _told(text, path, part, self.sight)
+        clipped = clip(told, len(told) if self.sight.whole else LONGEST_SHOWN)
+        return Shown(
+            path=path,
+            label=label or "value",
+            text=clipped.text,
+            depth=depth,
+            long=len(told) > 120 or "\n" in told,
+            more=clipped.more,
+            hidden=has_hidden(text) or towers(text),
+            machine=path.split("[")[0] in self.machine,
+            domains=tuple(foreign_domains(clipped.text)),
+            alike=tuple(mixed_words(clipped.text)),
+            help=str(part.get("description", "")),
+            material=bool(part.get("x-material")),
+            secret=secret,
+        )
+
+
+def _told(text: str, path: str, part: Mapping[str, Any], sight: Sight) -> tuple[str, bool]:
+    """A value as it may be shown, and whether it holds a secret."""
+    safe = MASK if is_secret(path, part) and text not in ("nothing", "empty") else masked(text)
+    return (text if sight.bare else safe), safe != text
+
+
+def fields(
+    payload: Any, schema: Mapping[str, Any], machine: Sequence[str] = (), sight: Sight = FIRST_SIGHT
+) -> list[Shown]:
     """Every value of the payload, in the schema's order, then what the schema does not name."""
-    return list(_walk(payload, schema, "", "", 0, schema, frozenset(machine)))
-
-
-def _walk(
-    value: Any,
-    schema: Mapping[str, Any],
-    path: str,
-    label: str,
-    depth: int,
-    root: Mapping[str, Any],
-    machine: frozenset[str],
-) -> Iterator[Shown]:
-    part = follow(schema, root, value)
-    if isinstance(value, Mapping) and value:
-        if path:
-            yield Shown(path, label, "", depth, heading=True)
-        for key in _ordered(value, part):
-            child = part.get("properties", {}).get(key, {})
-            yield from _walk(value[key], child, _join(path, key), _label(key, child), depth + bool(path), root, machine)
-    elif isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value):
-        for number, one in enumerate(value):
-            name = f"{label} {number + 1}"
-            yield from _walk(one, part.get("items", {}), f"{path}[{number}]", name, depth, root, machine)
-    else:
-        yield _leaf(value, part, path, label, depth, machine)
-
-
-def _leaf(value: Any, part: Mapping[str, Any], path: str, label: str, depth: int, machine: frozenset[str]) -> Shown:
-    text = words(value)
-    clipped = clip(text, LONGEST)
-    return Shown(
-        path=path,
-        label=label or "value",
-        text=clipped.text,
-        depth=depth,
-        long=len(text) > 120 or "\n" in text,
-        more=clipped.more,
-        hidden=has_hidden(text) or towers(text),
-        machine=path.split("[")[0] in machine,
-        domains=tuple(foreign_domains(clipped.text)),
-        help=str(part.get("description", "")),
-        material=bool(part.get("x-material")),
-    )
+    return list(_Walk(schema, frozenset(machine), sight).values(payload, schema, "", "", 0))
 
 
 def words(value: Any) -> str:
@@ -164,9 +188,9 @@ def _fits(part: Mapping[str, Any], value: Any) -> bool:
 
 
 def changes(before: Any, after: Any, schema: Mapping[str, Any]) -> list[Change]:
-    """What differs between two payloads, value by value."""
-    old = {shown.path: shown for shown in fields(before, schema) if not shown.heading}
-    new = {shown.path: shown for shown in fields(after, schema) if not shown.heading}
+    """What differs between two payloads, value by value; a secret that differs is told, not shown."""
+    old = {shown.path: shown for shown in fields(before, schema, sight=ALL) if not shown.heading}
+    new = {shown.path: shown for shown in fields(after, schema, sight=ALL) if not shown.heading}
     paths = list(dict.fromkeys([*old, *new]))
     return [_change(path, old.get(path), new.get(path)) for path in paths if _differs(old.get(path), new.get(path))]
 
@@ -179,7 +203,15 @@ def _change(path: str, before: Shown | None, after: Shown | None) -> Change:
     known = after or before
     label = known.label if known else path
     old, new = before.text if before else None, after.text if after else None
-    return Change(path, label, old, new, percent(old, new))
+    return Change(path, label, _brief(before), _brief(after), percent(old, new))
+
+
+def _brief(shown: Shown | None) -> str | None:
+    if shown is None or not (shown.secret or len(shown.text) > LONGEST_SHOWN):
+        return shown.text if shown else None
+    text = MASK if shown.secret else shown.text
+    short, more = clip(text, LONGEST_SHOWN)
+    return f"{short} [{more:,} more characters]" if more else short
 
 
 def percent(before: str | None, after: str | None) -> str:

@@ -86,7 +86,7 @@ def panel(found: Detail) -> Panel:
     action = found.action
     if hidden_from_voters(action):
         return Panel(hidden=True)
-    search = _search(action)
+    search = found.search
     held_up = _binding(found)
     chosen = chosen_of(_found(search, list(found.reader.queues))) if search else []
     cards = _cards(found, [*[b.action_id for b in held_up], *[one.action for one in chosen]])

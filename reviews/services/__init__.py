@@ -2,9 +2,11 @@
 
 from reviews.services.again import propose_again, reverse
 from reviews.services.asking import answer, ask, comment
+from reviews.services.attachments import attach, attach_by_run
 from reviews.services.base import By, actor
 from reviews.services.batch import BatchResult, batch_decide
 from reviews.services.batch_undo import retract_batch
+from reviews.services.binding import bind_precedent, release_precedent
 from reviews.services.canaries import Seed, seed_canary
 from reviews.services.deciding import decide, retract
 from reviews.services.editing import EditResult, edit
@@ -21,7 +23,9 @@ from reviews.services.leasing import Lease, begin, lease, renew
 from reviews.services.pacing import shown_at, stamp_shown
 from reviews.services.precedents import tend_precedents
 from reviews.services.proposing import Proposed, propose
+from reviews.services.reading import open_secrets
 from reviews.services.syncing import PrincipalSpec, Synced, sync_types
+from reviews.services.talk import follow, mark_read, say_first
 
 __all__ = [
     "BatchResult",
@@ -36,8 +40,11 @@ __all__ = [
     "answer",
     "ask",
     "assign",
+    "attach",
+    "attach_by_run",
     "batch_decide",
     "begin",
+    "bind_precedent",
     "claim",
     "comment",
     "decide",
@@ -47,17 +54,22 @@ __all__ = [
     "expire_due",
     "finish",
     "flip_breached",
+    "follow",
     "lease",
+    "mark_read",
+    "open_secrets",
     "propose",
     "propose_again",
     "reap",
     "record_probe",
     "release_claim",
+    "release_precedent",
     "renew",
     "retract",
     "retract_batch",
     "reverse",
     "route_due",
+    "say_first",
     "seed_canary",
     "settle",
     "shown_at",

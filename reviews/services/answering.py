@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from audit.events import EventName, QuestionAnswered
 from audit.services import Actor, Chain, Entry, prepare, record
+from reviews.attachments import Upload
 from reviews.errors import WrongState, desk_errors
 from reviews.ids import new_id
 from reviews.registry import canonical
+from reviews.services.attachments import attach_by_run
 from reviews.services.base import after_commit
+from reviews.services.owning import Own, lock_own
 from reviews.services.proposing import (
     Text,
     action_type,
@@ -26,29 +28,6 @@ from reviews.services.proposing import (
 from reviews.services.sql import together
 
 
-class Own(NamedTuple):
-    """What a run may know of its own action, under its lock."""
-
-    state: str
-    revision: int
-    digest: bytes
-    case_seq: int
-    case_head: bytes
-    last_message: int
-    last_evidence: int
-    question: UUID | None
-    at: datetime
-
-
-def lock_own(cursor: Any, action: UUID) -> Own:
-    cursor.execute(
-        "SELECT state, revision, digest, case_seq, case_head, last_message, last_evidence, question,"
-        " at FROM reviews_lock_own(%s)",
-        [action],
-    )
-    return Own(*cursor.fetchone())
-
-
 def answer_by_run(
     action: UUID,
     question: UUID,
@@ -56,12 +35,24 @@ def answer_by_run(
     payload: Mapping[str, Any] | None,
     type_name: str,
     run: UUID,
+    *,
+    upload: Upload | None = None,
+) -> None:
+    """In one transaction: the file, if one comes along, then the answer."""
+    with desk_errors(), transaction.atomic():
+        if upload is not None:
+            attach_by_run(action=action, run=run, upload=upload)
+        _answer(action, question, text, payload, type_name, run)
+
+
+def _answer(
+    action: UUID, question: UUID, text: str, payload: Mapping[str, Any] | None, type_name: str, run: UUID
 ) -> None:
     words = message_text(text)
     changed = None
     if payload is not None:
         changed = text_of(canonical(action_type(type_name), dict(payload))[1])
-    with desk_errors(), transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         own = lock_own(cursor, action)
         if own.question is None or own.question != question:
             raise WrongState("this question is not open any more", state=own.state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -12,12 +12,15 @@ from django.db import connection, transaction
 from audit import events
 from audit.events import EventName, QuestionAnswered
 from audit.services import record
+from reviews.attachments import Upload, media_of
 from reviews.errors import InvalidDecision, NotPermitted, WrongState, desk_errors
+from reviews.expecting import checked, demand_fit
 from reviews.ids import new_id
-from reviews.models import Decision, DeskItem, Message
+from reviews.models import Action, Decision, DeskItem, Message, MessageBody
 from reviews.reasons import worded
-from reviews.schemas import Seen
+from reviews.schemas import Seen, decode
 from reviews.services.answering import answer_by_run
+from reviews.services.attachments import add_file
 from reviews.services.base import (
     By,
     Case,
@@ -34,6 +37,7 @@ from reviews.services.proposing import Text, message_rows, message_text, text_of
 from reviews.services.questions import longest_pause
 from reviews.services.routing import read_revision
 from reviews.services.sql import together
+from reviews.services.talk import follow_quietly, keep_mentions, named_in
 from reviews.services.voting import Vote, insert_vote, vote_event
 from reviews.states import Verdict
 
@@ -59,9 +63,11 @@ def ask(
         demand_seen(case, row, version=seen.version, digest=seen.digest)
         words = worded(case.action.type, "ask", "", text, required=True)
         _demand_may_ask(case, row)
+        wanted = checked(expects, read_revision(case.action, case.action.type).payload)
         _vote_ask(case, row, seen, by)
-        more = {"expects": dict(expects)} if expects else {}
+        more = {"expects": wanted} if wanted else {}
         question = _post(case, "question", message_text(words, **more), author=by.user.pk)
+        follow_quietly(case.action.id, by.user.pk)
         change_item(row, question_open=True, claimed_by=None, claimed_until=None)
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
@@ -71,9 +77,13 @@ def ask(
 def _demand_may_ask(case: Case, row: DeskItem) -> None:
     if row.question_open:
         raise WrongState("a question is open already")
-    asked = Decision.objects.filter(action=case.action, verdict=Verdict.ASK).count()
-    if asked >= MOST_ROUNDS:
+    if asked_enough(case.action):
         raise InvalidDecision("three questions have been asked: escalate it, or decide")
+
+
+def asked_enough(action: Action) -> bool:
+    """Whether the rounds of questions are used up, so that somebody else should look at it."""
+    return Decision.objects.filter(action=action, verdict=Verdict.ASK).count() >= MOST_ROUNDS
 
 
 def _vote_ask(case: Case, row: DeskItem, seen: Seen, by: By) -> None:
@@ -112,11 +122,14 @@ def _post(case: Case, kind: str, text: Text, *, author: int, reply_to: UUID | No
 
 
 def comment(*, item: UUID, text: str, by: By) -> UUID:
-    """Say something to the other reviewers. The page of whoever is deciding goes stale by it."""
+    """Say something to the other reviewers, and name some with @. The page of whoever is deciding goes stale by it."""
     with desk_errors(), transaction.atomic():
         case, row = locked_item(item, by)
         words = worded(case.action.type, "comment", "", text, required=True)
+        named = named_in(words, row.queue_id)
         message = _post(case, "comment", message_text(words), author=by.user.pk)
+        keep_mentions(case.action.id, message, named)
+        follow_quietly(case.action.id, by.user.pk)
         change_item(row)
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
@@ -127,8 +140,9 @@ def answer(
     *,
     action: UUID,
     question: UUID,
-    text: str,
+    text: str = "",
     payload: Mapping[str, Any] | None = None,
+    upload: Upload | None = None,
     type_name: str = "",
     run: UUID | None = None,
     by: By | None = None,
@@ -137,28 +151,51 @@ def answer(
 
     A changed payload is a new revision. A run names the action's type with
     it, since agents cannot read actions; the router looks at its new payload
-    before people can approve again.
+    before people can approve again. A person's answer must be of the kind
+    that was asked for; a run may say in words why it is not.
     """
     if by is not None:
-        _answer_by_person(action, question, text, payload, by)
+        _answer_by_person(action, question, _Answer(text, payload, upload), by)
     elif run is not None:
-        answer_by_run(action, question, text, payload, type_name, run)
+        answer_by_run(action, question, text, payload, type_name, run, upload=upload)
     else:
         raise ValueError("an answer comes from a run or from a person")
 
 
-def _answer_by_person(action: UUID, question: UUID, text: str, payload: Mapping[str, Any] | None, by: By) -> None:
+class _Answer(NamedTuple):
+    text: str
+    payload: Mapping[str, Any] | None
+    upload: Upload | None
+
+
+def _answer_by_person(action: UUID, question: UUID, given: _Answer, by: By) -> None:
     with desk_errors(), transaction.atomic():
         case = lock_within(action, by, "owner")
         row = _open_question(case, question, by)
-        words = message_text(worded(case.action.type, "answer", "", text, required=True))
+        words = _fitting(case, question, given)
         old = read_revision(case.action, case.action.type)
-        judged = judge(case, old, payload) if payload is not None else None
-        _write_answer(case, row, words, judged, question, by)
+        judged = judge(case, old, given.payload) if given.payload is not None else None
+        if given.upload is not None:
+            add_file(case, given.upload, media_of(given.upload.body), conflict=False, by=by)
+        _write_answer(case, row, message_text(words), judged, question, by)
         due = row.due + _paused(case, question) if row.due else None
         change_item(row, question_open=False, due=due)
         after_commit([action], [row.queue_id])
         record(case.entries)
+
+
+def _fitting(case: Case, question: UUID, given: _Answer) -> str:
+    """The words of an answer of the kind that was asked for; a file or a field speaks for itself."""
+    expects = _expected(question)
+    demand_fit(expects, given.text, changed=given.payload is not None, attached=given.upload is not None)
+    said = given.text or ("Attached." if given.upload else "Corrected." if given.payload is not None else "")
+    return worded(case.action.type, "answer", "", said, required=True)
+
+
+def _expected(question: UUID) -> Mapping[str, Any]:
+    body = MessageBody.objects.filter(message=question, scheme=0).values_list("body", flat=True).first()
+    found = decode(bytes(body)).get("expects") if body is not None else None
+    return found if isinstance(found, dict) else {}
 
 
 def _open_question(case: Case, question: UUID, by: By) -> DeskItem:

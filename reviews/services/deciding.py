@@ -43,6 +43,7 @@ from reviews.services.base import (
 from reviews.services.canaries import close_canary, take_verdict
 from reviews.services.pacing import demand_look, demand_pace
 from reviews.services.proving import demand_fresh
+from reviews.services.reading import demand_whole
 from reviews.services.routing import Read, read_revision
 from reviews.services.voting import CLOSING, Vote, insert_vote, vote_event
 from reviews.services.windows import closing_dates, undo_seconds
@@ -78,6 +79,7 @@ def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
         )
         if decision.verdict is Verdict.APPROVE:
             demand_approvable(case, row, read, by)
+            demand_whole(case.action, read.payload, seen)
         made = cast(case, row, vote, by)
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)

@@ -13,6 +13,7 @@ from audit import events
 from audit.events import EventName
 from audit.services import Entry, load_chain, prepare, record
 from reviews.errors import InvalidDecision, desk_errors
+from reviews.field_order import order_of
 from reviews.models import ActionType, Queue, QueueStamp
 from reviews.registry import DeskType
 from reviews.services.base import By, actor
@@ -74,7 +75,8 @@ def _born(kind: DeskType, chain: Any, reason: str, by: By) -> tuple[ActionType, 
 def _renewed(row: ActionType, kind: DeskType, chain: Any, reason: str, by: By) -> tuple[ActionType, Entry]:
     before = {"version": row.version, "schema_digest": _digest(row.schema)}
     row.schema, row.version = dict(kind.schema), row.version + 1
-    row.save(update_fields=["schema", "version"])
+    row.field_order = order_of(kind.schema)
+    row.save(update_fields=["schema", "field_order", "version"])
     after = {"version": row.version, "schema_digest": _digest(row.schema)}
     data = events.Changed(name=row.name, version=str(row.version), before=before, after=after)
     return row, _entry(EventName.ACTION_TYPE_CHANGED, data, chain, reason, by)

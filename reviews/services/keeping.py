@@ -17,7 +17,6 @@ from reviews.errors import GateRefused, NotPermitted, WrongState, desk_errors
 from reviews.models import Action, DeskItem, Item
 from reviews.prio import breach
 from reviews.reasons import OTHER, worded
-from reviews.services.answering import lock_own
 from reviews.services.base import (
     SYSTEM,
     By,
@@ -29,6 +28,7 @@ from reviews.services.base import (
     sweep,
 )
 from reviews.services.deciding import demand_authority
+from reviews.services.owning import lock_own
 from reviews.services.questions import close_questions, settle_answers
 from reviews.services.routing import read_revision, route_proposed
 from reviews.states import Status

@@ -15,10 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import BinaryField, Q
 from django.db.models.functions import Now, Substr
 
 from reviews.likeness import LONGEST, likeness, normalised, short_values, strings, usual
+from reviews.masking import masked, redacted
 from reviews.models import (
     Action,
     Decision,
@@ -99,10 +100,11 @@ def _case(action: Action) -> _Case | None:
     if not read.payload:
         return None
     found, currency = amount(action.type, read.payload)
+    shown = redacted(read.payload)
     return _Case(
-        words=normalised(list(strings(read.payload))),
-        context=normalised(_told(action)),
-        fields=short_values(read.payload),
+        words=normalised(list(strings(shown))),
+        context=normalised([masked(text) for text in _told(action)]),
+        fields=short_values(shown),
         amount=found,
         currency=currency,
     )
@@ -111,7 +113,8 @@ def _case(action: Action) -> _Case | None:
 def _told(action: Action) -> list[str]:
     """The beginning of the first artefacts that are text."""
     plain = Evidence.objects.filter(action=action, body__scheme=0).exclude(kind="file").order_by("number")
-    bodies = plain.annotate(start=Substr("body__body", 1, LONGEST // 2)).values_list("start", flat=True)
+    start = Substr("body__body", 1, LONGEST // 2, output_field=BinaryField())
+    bodies = plain.annotate(start=start).values_list("start", flat=True)
     return [bytes(one).decode("utf-8", "ignore") for one in bodies[:_CONTEXT]]
 
 
@@ -209,7 +212,7 @@ ORDER BY p.action_id DESC LIMIT %(ranked)s
 
 def _compared(action: Action, case: _Case) -> list[_Like]:
     """Those that share words, and the newest, which may share values only."""
-    values = {
+    values: dict[str, Any] = {
         "words": case.words, "context": case.context, "most": MOST_WORDS, "type": action.type_id, "action": action.id,
         "newest": NEWEST_COMPARED, "ranked": RANKED,
     }  # fmt: skip

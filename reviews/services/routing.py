@@ -17,6 +17,7 @@ from audit.services import Actor, Entry, record
 from reviews.errors import DeskError, desk_errors
 from reviews.facts import gather
 from reviews.ids import new_id
+from reviews.masking import uninspectable
 from reviews.models import Action, ActionType, Canary, Decision, Item
 from reviews.policy import Floor, Routing, route, strictest
 from reviews.prio import pack_prio
@@ -119,7 +120,7 @@ def read_body(action: Action, kind: ActionType, body: bytes | None) -> Read:
         return Read({}, f"its bytes cannot be read: {exc}")
     if not is_loaded(kind, action.type_version):
         return Read(payload, f"made for version {action.type_version} of its type")
-    return Read(payload, _misfit(kind, payload))
+    return Read(payload, _misfit(kind, payload) or uninspectable(payload))
 
 
 def _misfit(kind: ActionType, payload: dict[str, Any]) -> str:

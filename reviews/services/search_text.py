@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from reviews.masking import redacted
 from reviews.models import Action, ActionType
 from reviews.registry import title
 from reviews.searchable import fields, words
@@ -21,8 +22,8 @@ VALUES (%s, %s, %s, %s, array_to_tsvector(%s::text[]), %s)
 
 def write_search_text(action: Action, kind: ActionType, payload: dict[str, Any]) -> None:
     """The ask in words, and what search reads, for the action's current revision."""
-    said = title(kind, payload)
-    text = f"{said} {all_texts(payload)}"[:MOST_SEARCHED]
-    values = (action.id, action.revision, said, text, words(text), json.dumps(fields(payload)))
+    said, found = title(kind, payload), redacted(payload)
+    text = f"{said} {all_texts(found)}"[:MOST_SEARCHED]
+    values = (action.id, action.revision, said, text, words(text), json.dumps(fields(found)))
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, values)

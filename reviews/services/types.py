@@ -15,6 +15,7 @@ from audit import events
 from audit.events import EventName
 from audit.services import load_chain, prepare, record
 from reviews.errors import InvalidDecision, InvalidPayload, desk_errors
+from reviews.field_order import order_of
 from reviews.models import ActionType, Principal
 from reviews.policy import undo_window
 from reviews.services.base import By, actor
@@ -25,7 +26,7 @@ from reviews.states import Reversibility, Risk
 TYPE_FIELDS = frozenset(
     {
         "label", "risk", "reversibility", "queue", "currency", "self_edit", "reversal_needed",
-        "undo_window", "decide_within", "valid_for", "presets", "active",
+        "undo_window", "decide_within", "valid_for", "presets", "active", "evidence_first",
     }
 )  # fmt: skip
 PRINCIPAL_FIELDS = frozenset({"label", "owner", "plan_first", "frame", "active"})
@@ -72,6 +73,7 @@ def create_type(*, fields: Mapping[str, Any], reason: str, by: By) -> ActionType
             raise InvalidDecision(f"there is a type {fields['name']} already")
         row = ActionType(
             **fields,
+            field_order=order_of(fields["schema"]),
             version=1,
             source="admin",
             risk_floor=Risk.LOW,

@@ -12,12 +12,25 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET
 
+from reviews.expecting import narrowed
 from reviews.forms import shown_or_now
+from reviews.masking import folded
+from reviews.models import BindingPrecedent
 from reviews.policy import minimum_dwell
 from reviews.queries.detail import Detail, by_action, by_ref
 from reviews.queries.filters import REF
 from reviews.queries.history import history, proposer
+from reviews.queries.payload import Sight
+from reviews.queries.plans import steps
+from reviews.queries.policy import policy_of
+from reviews.queries.precedents import panel
+from reviews.queries.returned import returned
+from reviews.queries.talk import advice_hidden, following, said_before, unread
+from reviews.queries.usual import usual_values
 from reviews.reasons import rationale_required
+from reviews.schema_form import build
+from reviews.services.binding import RIGHT as BIND
+from reviews.services.reading import has_opened, must_be_whole, saw_whole, stamp_whole
 from reviews.states import Risk, Verdict
 from reviews.views import rights
 from reviews.views.edge import desk_page, is_partial, reader_of, signed_in, with_query
@@ -46,8 +59,67 @@ def action(request: HttpRequest, action: UUID) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, found: Detail) -> HttpResponse:
+    found.sight = sight_of(request, found)
     template = "reviews/detail.html#article" if is_partial(request) else "reviews/detail.html"
-    return render(request, template, context(request, found))
+    return render(request, template, page_context(request, found))
+
+
+def sight_of(request: HttpRequest, found: Detail) -> Sight:
+    """How much of it is shown: `all=1` unfolds, and a token that the person was given when they opened its secrets."""
+    token = request.GET.get("secrets", "")
+    bare = bool(token) and has_opened(token, signed_in(request), found.action.id)
+    return Sight(whole=bare or request.GET.get("all") == "1", bare=bare)
+
+
+def page_context(request: HttpRequest, found: Detail) -> dict[str, Any]:
+    """What the page shows beyond what its forms need."""
+    user = signed_in(request)
+    mine = following(found.action, user)
+    return {
+        **context(request, found),
+        "user": user,
+        "view": _view(request),
+        "all_url": with_query(*_own(found), all="1"),
+        "in_pane": is_partial(request),
+        "history": history(found),
+        "returned": returned(found),
+        "usual": usual_values(found),
+        "steps": steps(found),
+        "precedents": panel(found),
+        "standing": BindingPrecedent.objects.filter(action=found.action, lifted_at=None).first(),
+        "may_bind": user.has_perm(f"reviews.{BIND}") and found.action.closed_at is not None and found.item is not None,
+        "advice_hidden": advice_hidden(found),
+        "said_before": said_before(found) if found.reasoning else "",
+        "must_read": must_be_whole(Risk(found.action.risk), found.payload or {}),
+        "follow": mine,
+        "has_new": mine is not None and found.action.id in unread(user, [found.action.id]),
+        "answer_fields": answer_fields(found),
+    }
+
+
+def _own(found: Detail) -> tuple[str, Any]:
+    """The URL name and argument of this page."""
+    return ("detail", found.ref) if found.ref else ("action", found.action.id)
+
+
+def _view(request: HttpRequest) -> str:
+    wanted = request.GET.get("view", "form")
+    return wanted if wanted in ("form", "changes", "raw") else "form"
+
+
+def answer_fields(found: Detail) -> list[tuple[Any, str]]:
+    """The one field that a reviewer asked to have corrected, as a form."""
+    path = str(found.question.expects.get("path", "")) if found.question else ""
+    return [(field, "") for field in build(*narrowed(found.payload or {}, found.schema, path))] if path else []
+
+
+@require_GET
+@desk_page
+def printed(request: HttpRequest, ref: str) -> HttpResponse:
+    """The whole case on paper: everything unfolded, nothing to press. Secrets stay masked."""
+    found = find(request, ref)
+    found.sight = Sight(whole=True)
+    return render(request, "reviews/print.html", {**page_context(request, found), "printing": True})
 
 
 def context(request: HttpRequest, found: Detail) -> dict[str, Any]:
@@ -63,11 +135,10 @@ def context(request: HttpRequest, found: Detail) -> dict[str, Any]:
         "q": query,
         "back_url": with_query("queue", q=query),
         "hidden_fields": hidden,
-        "carry": urlencode({name: value for name, value in hidden if name in ("opened", "q")}),
+        "carry": urlencode({name: value for name, value in hidden if name in ("opened", "q", "whole")}),
         "run_url": _run_url(found),
         "verbs": rights.verbs(found, user) if found.item else [],
         "after": rights.after(found, user),
-        "history": history(found),
         "colleagues": found.reader.colleagues(found.item.queue_id) if found.item and found.pending else [],
         "proposer": proposer(found),
         "dwell": dwell(found),
@@ -89,8 +160,18 @@ def hidden_fields(request: HttpRequest, found: Detail, query: str) -> list[tuple
         ("digest", found.current.digest),
         ("evidence", found.last_evidence),
         ("message", found.last_message),
+        ("whole", _whole(request, found, found.item.id)),
         ("q", query),
     ]
+
+
+def _whole(request: HttpRequest, found: Detail, item: UUID) -> str:
+    """The note that all of it was shown: made where it is, carried on from where it was."""
+    user, digest = signed_in(request), found.current.digest
+    if not found.unread and folded(found.payload or {}):
+        return stamp_whole(user, item, digest)
+    token = request.POST.get("whole") or request.GET.get("whole") or ""
+    return token if saw_whole(token, user, item, digest) else ""
 
 
 def _run_url(found: Detail) -> str:
@@ -104,7 +185,7 @@ def _run_url(found: Detail) -> str:
 def dwell(found: Detail) -> float:
     """Seconds the reader must have had it open, as the service will ask."""
     words = len(all_texts(found.payload or {}).split())
-    return minimum_dwell(Risk(found.action.risk), words, settings.TIMINGS)
+    return minimum_dwell(Risk(found.action.risk), words, settings.TIMINGS, at_least=policy_of(found.kind.name).pace.dwell)
 
 
 def _claimer(found: Detail) -> int | None:

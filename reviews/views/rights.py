@@ -11,6 +11,7 @@ from reviews.queries.detail import Detail
 from reviews.queries.policy import grants_of
 from reviews.registry import amount
 from reviews.services.deciding import parties_of
+from reviews.services.reading import must_be_whole
 from reviews.states import RETRYABLE, Risk, Status
 from reviews.visible import hidden_at
 
@@ -67,6 +68,10 @@ def _approval(found: Detail, user: User) -> str:
         return _unloaded(found)
     if hidden_at(found.payload, found.kind.machine_paths):
         return "hidden characters stand in a field that a machine reads"
+    if found.uninspectable:
+        return found.uninspectable
+    if found.unread and must_be_whole(Risk(found.action.risk), found.payload or {}):
+        return "show all of it first: part of it is folded or masked"
     vote = found.my_vote
     if vote is not None:
         return f"you {'approved' if vote.verdict == 'approve' else 'rejected'} this revision already"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +19,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from reviews import forms
 from reviews.durations import span
 from reviews.errors import DeskError, InvalidDecision
+from reviews.expecting import narrowed, replaced
 from reviews.queries.detail import Detail, by_action
+from reviews.queries.filters import REF
 from reviews.reasons import presets, rationale_required
+from reviews.schema_form import read
 from reviews.services import (
     By,
     ask,
@@ -38,6 +41,7 @@ from reviews.services import (
     withdraw,
 )
 from reviews.services import answer as answer_question
+from reviews.services.asking import asked_enough
 from reviews.states import Risk, Verdict
 from reviews.views.detail import context, find
 from reviews.views.edge import (
@@ -128,8 +132,14 @@ def decide_view(request: HttpRequest, ref: str) -> HttpResponse:
         "required": rationale_required(Verdict(verdict), Risk(found.action.risk)),
     }
     if request.method == "GET":
-        return _form(request, found, "decide", **more)
+        return _form(request, found, "decide", **more | _cited(request))
     return _tried(request, found, "decide", _decide, **more)
+
+
+def _cited(request: HttpRequest) -> dict[str, Any]:
+    """A rationale that begins with the precedent that the reader cites."""
+    ref = request.GET.get("cite", "")
+    return {"kept": {"rationale": f"as {ref}"}} if REF.fullmatch(ref) else {}
 
 
 def _decide(request: HttpRequest, found: Detail) -> HttpResponse:
@@ -163,6 +173,8 @@ def _uuid(request: HttpRequest, name: str) -> UUID:
 @desk_page
 def ask_view(request: HttpRequest, ref: str) -> HttpResponse:
     found = find(request, ref)
+    if asked_enough(found.action):
+        return escalate_view(request, ref)  # after three rounds somebody else looks at it
     if request.method == "GET":
         return _form(request, found, "ask")
     return _tried(request, found, "ask", _ask)
@@ -185,9 +197,25 @@ def answer(request: HttpRequest, ref: str) -> HttpResponse:
     if question is None:
         raise InvalidDecision("no question is open")
     answer_question(
-        action=found.action.id, question=question.id, text=forms.note(request.POST, "text"), by=by_of(request)
+        action=found.action.id,
+        question=question.id,
+        text=request.POST.get("choice") or forms.note(request.POST, "text"),
+        payload=_corrected(request, found, question.expects),
+        upload=forms.upload(request.FILES) if request.FILES else None,
+        by=by_of(request),
     )
     return done(request, found, f"Answered: {found.ref} waits for a decision again.")
+
+
+def _corrected(request: HttpRequest, found: Detail, expects: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The payload with the one field changed that the question asked about; None where it is as it was."""
+    path, held = str(expects.get("path", "")), found.payload or {}
+    if expects.get("kind") != "field":
+        return None
+    name = path.rpartition(".")[2]
+    value = read(*narrowed(held, found.schema, path), request.POST).get(name)
+    changed = replaced(held, path, value)
+    return None if changed == held else changed
 
 
 @require_POST

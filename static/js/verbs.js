@@ -64,7 +64,7 @@ export function cyclePayload() {
   const open = article();
   if (!open) return;
   const views = $$("[data-payload-view]", open);
-  const at = views.findIndex((view) => view.matches('[aria-selected="true"], [aria-pressed="true"], [aria-current="true"]'));
+  const at = views.findIndex((view) => view.matches(':checked, [aria-selected="true"], [aria-pressed="true"], [aria-current="true"]'));
   if (views.length) return views[(at + 1) % views.length].click();
   const raw = $("#raw", open);
   if (raw) raw.open = !raw.open;

@@ -14,6 +14,7 @@ from reviews.visible import (
     foreign_domains,
     has_hidden,
     hidden_at,
+    mixed_words,
     towers,
     values_at,
     visible,
@@ -103,3 +104,17 @@ def test_only_the_fields_asked_about_are_searched_and_deeply() -> None:
 
 def test_everything_in_a_payload_can_be_searched() -> None:
     assert all_texts({"a": "x", "b": [1, {"c": "y\u200b"}], "d": None, "e": True}) == "x 1 y[U+200B]"
+
+
+def test_a_tower_of_marks_is_levelled_and_counted() -> None:
+    assert visible("Z" + "\u0301" * 20 + "a") == "Z" + "\u0301" * 4 + "[+16 marks]a"
+
+
+def test_a_name_in_punycode_is_shown_in_the_letters_it_stands_for() -> None:
+    assert foreign_domains("see xn--pypal-4ve.com") == [Domain("xn--pypal-4ve.com", "p\u0430ypal.com", mixed=True)]
+
+
+def test_words_in_two_alphabets_that_look_alike_are_named() -> None:
+    assert mixed_words("Send it to P\u0430ul, not to Paul or \u041f\u0430\u0432\u0435\u043b, nor \u4f60\u597dabc") == [
+        "P\u0430ul"
+    ]

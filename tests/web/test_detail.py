@@ -182,12 +182,12 @@ def test_page_and_queue_look_the_same_before_and_after_anothers_first_vote(house
     assert seen() == before
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_page_costs_the_same_queries_for_one_artefact_and_three(house: build.House, ada: Browser, count: int) -> None:
-    item = build.pending(house, evidence=tuple(build.evidence(str(n)) for n in range(count)))
-    with CaptureQueriesContext(connection) as queries:
-        assert ada.open(item).status == 200
-    mine = [
-        q["sql"] for q in queries.captured_queries if not re.search("AUTHORIZATION|CONSTRAINTS|SAVEPOINT", q["sql"])
-    ]
-    assert len(mine) == 20, "\n".join(mine)
+def test_page_costs_the_same_queries_for_one_artefact_and_three(house: build.House, ada: Browser) -> None:
+    counts = []
+    for many in (1, 3):
+        item = build.pending(house, evidence=tuple(build.evidence(str(n)) for n in range(many)))
+        with CaptureQueriesContext(connection) as queries:
+            assert ada.open(item).status == 200
+        ours = (q["sql"] for q in queries.captured_queries)
+        counts.append(sum(not re.search("AUTHORIZATION|CONSTRAINTS|SAVEPOINT", sql) for sql in ours))
+    assert counts[0] == counts[1] <= 35
