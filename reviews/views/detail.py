@@ -22,7 +22,6 @@ from reviews.queries.filters import REF
 from reviews.queries.history import history, proposer
 from reviews.queries.payload import Sight
 from reviews.queries.plans import steps
-from reviews.queries.policy import policy_of
 from reviews.queries.precedents import panel
 from reviews.queries.returned import returned
 from reviews.queries.talk import advice_hidden, following, said_before, unread
@@ -185,7 +184,7 @@ def _run_url(found: Detail) -> str:
 def dwell(found: Detail) -> float:
     """Seconds the reader must have had it open, as the service will ask."""
     words = len(all_texts(found.payload or {}).split())
-    return minimum_dwell(Risk(found.action.risk), words, settings.TIMINGS, at_least=policy_of(found.kind.name).pace.dwell)
+    return minimum_dwell(Risk(found.action.risk), words, settings.TIMINGS)
 
 
 def _claimer(found: Detail) -> int | None:
