@@ -27,8 +27,8 @@ _SHAPES = re.compile(
     re.DOTALL,
 )
 _NAMED = re.compile(
-    r"(?i)\b(pass(?:word|wd|phrase)?|pwd|secret|api[_ -]?key|access[_ -]?key|client[_ -]?secret|(?:auth|access|refresh)?"
-    r"[_ -]?token|pin|cvv)(\"?\s*[:=]\s*\"?)([^\s\",;]{4,})"
+    r"(?i)\b(pass(?:word|wd|phrase)?|pwd|secret|api[_ -]?key|access[_ -]?key|client[_ -]?secret"
+    r"|(?:auth|access|refresh)?[_ -]?token|pin|cvv)(\"?\s*[:=]\s*\"?)([^\s\",;]{4,})"
 )
 _CARD = re.compile(r"(?<![\w.,-])[3-6](?:[ -]?[0-9]){12,18}(?![\w-])")
 _KEY = re.compile(

@@ -16,7 +16,7 @@ from reviews.field_order import in_order
 from reviews.masking import folded, masked, redacted, secret_values, uninspectable
 from reviews.models import Action, Attempt, Decision, DeskItem, PrecedentSearch, User
 from reviews.policy import money
-from reviews.queries.payload import ALL, FIRST_SIGHT, Change, Shown, changes, fields
+from reviews.queries.payload import FIRST_SIGHT, Change, Shown, changes, fields
 from reviews.queries.policy import standing_level, standing_stops
 from reviews.queries.reach import Reader
 from reviews.queries.rows import why

@@ -15,7 +15,7 @@ DEEPEST = 32
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One value of a payload. `more`: characters that were clipped, never silently; `secret`: (part of) it is masked."""
+    """One value of a payload. `more`: characters clipped, never silently; `secret`: part of it is masked."""
 
     path: str
     label: str

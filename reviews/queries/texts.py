@@ -88,10 +88,9 @@ class Artefact:
 
 
 def plain(row: Any) -> bytes | None:
-    """The bytes of a row that has a `body`; None where they were erased or cannot be opened."""
+    """The bytes of a row that has a `body`; None where they were erased or lie sealed."""
     body = getattr(row, "body", None)
-    found: bytes | None = body.plain if body is not None else None
-    return found
+    return bytes(body.body) if body is not None and body.scheme == 0 else None
 
 
 def versions(action: Action) -> list[Version]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from reviews.policy import money
 from reviews.queries.detail import Detail
+from reviews.queries.payload import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,15 @@ def usual_values(found: Detail) -> list[Usual]:
     """The odd ones first; empty where nothing is known."""
     known = found.search.usual if found.search else {}
     rows = [
-        Usual(shown.label, found.amount if _is_amount(found, shown.path) else shown.text, words, known[shown.path]["out"])
+        Usual(shown.label, _value(found, shown), words, known[shown.path]["out"])
         for shown in found.fields
         if shown.path in known and not shown.secret and (words := _words(found, shown.path, known[shown.path]))
     ]
     return sorted(rows, key=lambda row: not row.out)
+
+
+def _value(found: Detail, shown: Shown) -> str:
+    return found.amount if _is_amount(found, shown.path) else shown.text
 
 
 def _is_amount(found: Detail, path: str) -> bool:
@@ -42,7 +47,8 @@ def _words(found: Detail, path: str, facts: Mapping[str, Any]) -> str:
         low, middle, high = (_number(found, path, facts[name]) for name in ("low", "median", "high"))
         span = f"always {low}" if low == high else f"usually {low} to {high}, half below {middle}"
         return f"{span}; {_cases(facts['n'])}"
-    said = f"the same in {facts['same']} of {_cases(facts['n'])}" if facts["same"] else f"in none of {_cases(facts['n'])}"
+    cases = _cases(facts["n"])
+    said = f"the same in {facts['same']} of {cases}" if facts["same"] else f"in none of {cases}"
     return f"{said}; mostly {facts['common']}" if facts["common"] and facts["out"] else said
 
 
