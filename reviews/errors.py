@@ -46,6 +46,12 @@ class InvalidDecision(DeskError):
     code, status = "invalid_decision", 422
 
 
+class InvalidView(DeskError):
+    """A view of the queue cannot be kept like this. `field`: which part of it is wrong."""
+
+    code, status = "invalid_view", 422
+
+
 class TooFast(InvalidDecision):
     """More decisions in a minute than this risk allows. `wait`: seconds."""
 

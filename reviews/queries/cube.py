@@ -26,6 +26,9 @@ class Cell(NamedTuple):
     low_at: datetime | None
 
 
+Counts = dict[tuple[str, int], int]  # by risk and bucket
+
+
 def cells(queues: Sequence[str]) -> list[Cell]:
     """The cells of these queues that hold anything: exact as of this statement."""
     sql = "SELECT queue, risk, cb, n, low, low_at FROM reviews_cube WHERE queue = ANY(%s) AND n > 0"
@@ -55,14 +58,23 @@ class Bar(NamedTuple):
         return sum(self.counts.values())
 
 
-def histogram(found: Iterable[Cell], wanted: Filter) -> tuple[list[Bar], Bar]:
-    """20 bars and the one of unknown confidence, for the risks and queues asked for."""
-    counts: dict[int, dict[str, int]] = defaultdict(lambda: {risk.value: 0 for risk in Risk})
+def histogram(counts: Counts) -> tuple[list[Bar], Bar]:
+    """20 bars and the one of unknown confidence."""
+    bars = [Bar(b, b / BUCKETS, (b + 1) / BUCKETS, _of_bucket(counts, b)) for b in range(BUCKETS)]
+    return bars, Bar(UNKNOWN, 0.0, 0.0, _of_bucket(counts, UNKNOWN))
+
+
+def _of_bucket(counts: Counts, bucket: int) -> dict[str, int]:
+    return {risk.value: counts.get((risk.value, bucket), 0) for risk in Risk}
+
+
+def waiting(found: Iterable[Cell], wanted: Filter) -> Counts:
+    """How many wait of the risks and queues asked for, whatever else is asked."""
+    counts: Counts = defaultdict(int)
     for cell in found:
         if cell.risk in wanted.risks and cell.queue in wanted.queues:
-            counts[cell.cb][cell.risk] += cell.n
-    bars = [Bar(b, b / BUCKETS, (b + 1) / BUCKETS, counts[b]) for b in range(BUCKETS)]
-    return bars, Bar(UNKNOWN, 0.0, 0.0, counts[UNKNOWN])
+            counts[cell.risk, cell.cb] += cell.n
+    return counts
 
 
 def chosen(found: Iterable[Cell], wanted: Filter) -> list[Cell]:

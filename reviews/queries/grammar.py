@@ -14,22 +14,34 @@ from difflib import get_close_matches
 MOST_TERMS = 40
 MOST_LENGTH = 1_000
 KEYS = {
-    "is": "pending, clarifying, deferred, escalated, claimed, decided, in_doubt or any state",
+    "is": "pending, clarifying, escalated, deferred, claimed, open, decided or any state",
     "risk": "low, medium, high, critical",
     "type": "an action type, such as refund.issue",
     "agent": "an agent's name",
-    "queue": "a queue's name",
+    "version": "an agent's version, such as 1.4",
     "conf": "confidence: 0.60..0.85, >=0.9, none",
-    "amount": "in whole units: >=500, 100..250",
+    "amount": "in whole units: >=500, 100..250, none",
+    "currency": "EUR, USD",
     "age": "time in the queue: >2h, <30m",
-    "due": "time left: <1h",
+    "due": "time left or a date: <1h, <2026-12-01",
     "assignee": "@me, none or a user name",
     "claimed": "@me, none or a user name",
+    "escalated": "@me, none or a team",
+    "tag": "a word somebody hung on it, or none",
+    "level": "the agent's autonomy for this type: L0 to L4",
+    "reversible": "yes, no or compensable",
+    "flag": "two_person, question, conflict, hidden, late, edited, again",
+    "reason": "why it is here, or the reason of a decision",
+    "customer": "a customer's number or name",
+    "payload": "a field of the payload: payload.order.id:40-1187",
+    "created": "when it was proposed: <7d, 2026-11-01..2026-11-08",
+    "decided": "when it was decided: <7d, >=2026-11-01",
     "by": "who decided: @me or a user name",
-    "decided": "how long ago: <7d",
+    "queue": "a queue's name",
     "id": "ACT-1004",
+    "sort": "age, -age, due, conf, -conf, type, -risk, -risk,age",
 }
-_WORD = re.compile(r'(-?)(?:([A-Za-z_][A-Za-z_.]*):((?:"[^"]*"|[^\s"])*)|((?:"[^"]*"|[^\s"])+))')
+_WORD = re.compile(r'(-?)(?:([A-Za-z_][\w.\-]*):((?:"[^"]*"|[^\s"])*)|((?:"[^"]*"|[^\s"])+))')
 
 
 class BadQuery(ValueError):
@@ -67,6 +79,11 @@ class Query:
         """What a key is asked for positively, over all its terms."""
         return tuple(v for term in self.terms if term.key == key and not term.negated for v in term.values)
 
+    @property
+    def order(self) -> str:
+        """What `sort:` asks for, as the URL would say it; "" where it does not."""
+        return ",".join(self.values("sort"))
+
     def without(self, *keys: str) -> Query:
         return Query(tuple(term for term in self.terms if term.key not in keys))
 
@@ -91,23 +108,39 @@ def parse(text: str) -> Query:
     return Query(terms)
 
 
+def base_key(key: str) -> str:
+    """The key without the path into a payload."""
+    return key.partition(".")[0]
+
+
 def _term(match: re.Match[str], text: str) -> Term:
-    minus, key, rest = match.group(1), (match.group(2) or "").lower(), match.group(3)
+    minus, key, rest = match.group(1), (match.group(2) or "").casefold(), match.group(3)
     if not key:
         return Term("", (match.group(4).replace('"', ""),), bool(minus))
-    if key not in KEYS:
-        raise _unknown_key(key, match, text)
+    _demand_known(key, match, text)
     values = tuple(value for value in _split(rest) if value)
     if not values:
-        raise BadQuery(f"`{key}:` needs a value: {KEYS[key]}.")
+        raise BadQuery(f"`{key}:` needs a value: {KEYS[base_key(key)]}.")
+    if key == "sort" and minus:
+        raise BadQuery("An order is turned round by a minus before its name, such as sort:-age.")
     return Term(key, values, bool(minus))
+
+
+def _demand_known(key: str, match: re.Match[str], text: str) -> None:
+    name, dot, path = key.partition(".")
+    if name not in KEYS or (dot and name != "payload"):
+        raise _unknown_key(key, match, text)
+    if name == "payload" and not all(path.split(".")):
+        raise BadQuery("`payload` needs the path of a field, such as payload.customer_id:8812.")
 
 
 def _unknown_key(key: str, match: re.Match[str], text: str) -> BadQuery:
     near = get_close_matches(key, KEYS, n=1, cutoff=0.5)
-    if not near:
-        return BadQuery(f"Unknown filter `{key}`. Known: {', '.join(KEYS)}.")
     start, end = match.span(2)
+    if not near:
+        quoted = text[:start] + f'"{match.group(2)}:{match.group(3)}"' + text[match.end() :]
+        known = f"Known are {', '.join(KEYS)}. Text with a colon goes into quotation marks."
+        return BadQuery(f"Unknown filter `{key}`. {known}", quoted if '"' not in match.group(3) else "")
     better = text[:start] + near[0] + text[end:]
     return BadQuery(f"Unknown filter `{key}`. Did you mean `{near[0]}`?", better)
 

@@ -1,17 +1,14 @@
 """The keys of one page of the queue, in order: keyset paging, no OFFSET, no unbounded count.
 
-The default order is served cell by cell from the indexes over waiting items.
-Conditions that no index carries are held against blocks along that order,
-and the search stops after one second with what it found.
+What waits is served cell by cell from the indexes made for it. A condition that
+few rows meet is where the search starts; any other is held against the rows along
+the order, block by block, and after one second the page shows what was found.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,30 +16,16 @@ from django.db import OperationalError, connection, transaction
 
 from reviews.errors import sqlstate
 from reviews.queries.cube import Cell, chosen
-from reviews.queries.filters import Filter, confidence_clause
+from reviews.queries.filters import Filter, conditions
+from reviews.queries.orders import LONG_AGO, NEWEST, NEWEST_OVER, URGENT, Order
 from reviews.states import Risk
 
 BUDGET = 1.0  # seconds a page may search
-DIRECT = 0.4  # of them, for matches that are not rare; then block by block, so that something is shown
+FROM_FEW = 0.25  # of them, to look whether few rows can match
+DIRECT = 0.35  # then straight along the order, for matches that are not rare
 FIRST_BLOCK, MOST_BLOCK = 1_000, 64_000
+FEW = 20_000  # so many candidates are sorted sooner than the queue is walked
 NARROW = 0.05  # below this share of the chosen risks, cells are cut by confidence too
-LONG_AGO = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
-ORDERS = {
-    "prio": "most urgent first",
-    "age": "longest waiting first",
-    "-age": "newest first",
-    "due": "due soonest first",
-    "conf": "least confident first",
-    "-conf": "most confident first",
-}
-_BY_RISK = ("CROSS JOIN unnest(%(risks)s::int[]) AS r (risk)", "r.risk")
-_COLUMNS = {
-    "age": ("i.entered", "timestamptz", "ASC"),
-    "-age": ("i.entered", "timestamptz", "DESC"),
-    "due": ("i.due", "timestamptz", "ASC"),
-    "conf": ("i.confidence", "float8", "ASC"),
-    "-conf": ("i.confidence", "float8", "DESC"),
-}
 
 
 @dataclass(slots=True)
@@ -52,68 +35,146 @@ class Keys:
     ids: list[UUID] = field(default_factory=list)
     after: str = ""
     searched: int | None = None  # rows looked at, where the second ran out
-    too_wide: bool = False  # nothing at all could be found in time
 
     @property
     def stopped(self) -> bool:
-        return self.searched is not None or self.too_wide
+        return self.searched is not None
 
 
-def page(wanted: Filter, found: list[Cell], *, order: str, after: str, rows: int) -> Keys:
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where rows are read in order: the cells, and what makes a row one of a cell."""
+
+    cells: dict[str, tuple[str, list[Any]]]  # column of `m`: type and values
+    scope: str
+    rest: str  # conditions beyond it
+    values: dict[str, Any]
+
+
+def page(wanted: Filter, found: list[Cell], *, order: Order, after: str, rows: int) -> Keys:
     """The keys of `rows` items after a cursor. `found`: every cell within reach."""
-    if not wanted.waiting:
-        return _history(wanted, after, rows)
-    if order != "prio":
-        return _ordered(wanted, order, after, rows)
-    cells = chosen(found, wanted)
-    if not cells:
+    order = order_within(wanted, order)
+    until = time.monotonic() + BUDGET
+    few = _from_few(wanted, order, after, rows)
+    if few is not None:
+        return few
+    walk = _walk(wanted, found, order)
+    if not all(values for _, values in walk.cells.values()):
         return Keys()
-    return _sought(wanted, cells, after, rows) if wanted.clauses else _flat(wanted, cells, found, after, rows)
+    return _straight(walk, order, after, rows, held=bool(wanted.clauses)) or _blocks(walk, order, after, rows, until)
 
 
-# The default order.
+def order_within(wanted: Filter, order: Order) -> Order:
+    """What no longer waits has an order of its own: the last decided first, or the newest."""
+    if wanted.scope == "waiting":
+        return order
+    return NEWEST_OVER if wanted.scope == "closed" else NEWEST
 
-_BY_CELL = """
-SELECT x.prio, x.entered, x.id
-  FROM unnest(%(queues)s::text[], %(risks)s::int[], %(cbs)s::int[], %(lows)s::bigint[], %(low_ats)s::timestamptz[])
-       AS m (queue, risk, cb, low, low_at)
- CROSS JOIN LATERAL (
-       SELECT i.prio, i.entered, i.id FROM reviews_item_desk i
-        WHERE i.waiting AND i.queue_id = m.queue AND i.risk_rank = m.risk {cell}
-          AND (i.prio, i.entered) >= (m.low, m.low_at)
-          AND (i.prio, i.entered, i.id) > (%(prio)s, %(entered)s, %(id)s) AND {condition}
-        ORDER BY i.prio, i.entered, i.id LIMIT %(rows)s) x
- ORDER BY x.prio, x.entered, x.id LIMIT %(rows)s
+
+SCOPES = {
+    "waiting": "i.waiting",
+    "parked": "i.closed_at IS NULL AND NOT i.waiting",
+    # A seeded check that is over belongs to no list of what was decided.
+    "closed": "i.closed_at IS NOT NULL AND NOT i.was_check",
+    "any": "NOT i.was_check",
+}
+
+
+def reach(wanted: Filter) -> dict[str, Any]:
+    """The parameters that every search has: which queues and risks."""
+    return {"queues": list(wanted.queues), "risks": [Risk(risk).rank for risk in wanted.risks]}
+
+
+# Few rows can match: they are fetched, held against the rest, and sorted.
+
+_FEW = """
+WITH few AS MATERIALIZED (SELECT DISTINCT action_id FROM (SELECT d.action_id FROM ({driver}) d LIMIT %(few)s) d),
+     size AS MATERIALIZED (SELECT count(*) AS n FROM few)
+SELECT s.n, x.* FROM size s LEFT JOIN LATERAL (
+       SELECT i.risk_rank AS rank, {keys} FROM (
+              SELECT i.* FROM few f JOIN reviews_item_desk i ON i.action_id = f.action_id
+               WHERE (SELECT n FROM size) < %(few)s AND {scope} AND {past}
+                 AND i.queue_id = ANY(%(queues)s) AND i.risk_rank = ANY(%(risks)s)
+               ORDER BY {by} OFFSET 0) i
+        WHERE {conditions} LIMIT %(rows)s) x ON true
 """
 
 
-def _flat(wanted: Filter, cells: list[Cell], found: list[Cell], after: str, rows: int) -> Keys:
-    sql, values = _cell_query(wanted, cells, by_bucket=_by_bucket(wanted, cells, found))
-    got = _run(sql, values | _cursor(after) | {"rows": rows + 1}, BUDGET)
-    return _cut([(_pack("prio", *row), row[2]) for row in got], rows)
+def drivers(wanted: Filter) -> list[str]:
+    """Where a search could start instead of at the head of the queue."""
+    return [clause.driver for clause in wanted.clauses if clause.driver]
 
 
-def _by_bucket(wanted: Filter, cells: list[Cell], found: list[Cell]) -> bool:
+def _from_few(wanted: Filter, order: Order, after: str, rows: int) -> Keys | None:
+    """The page by way of a clause that few rows meet; None where no clause is known to."""
+    until = time.monotonic() + FROM_FEW
+    for driver in drivers(wanted):
+        left = until - time.monotonic()
+        got = try_run(*_few_query(wanted, order, after, rows, driver), left) if left > 0.01 else None
+        if got is not None and got[0][0] < FEW:
+            return _cut([(row[1], row[2:]) for row in got if row[1] is not None], order, rows)
+    return None
+
+
+def _few_query(wanted: Filter, order: Order, after: str, rows: int, driver: str) -> tuple[str, dict[str, Any]]:
+    rest = conditions(wanted)
+    past, marks = order.past(order.unpack(after))
+    by = f"i.risk_rank {'DESC' if order.risk > 0 else 'ASC'}, {order.by}" if order.risk else order.by
+    null = f"{order.columns[0]} IS NOT NULL AND "
+    sql = _FEW.format(
+        driver=driver, keys=order.select, scope=null + SCOPES[wanted.scope], past=past, by=by, conditions=rest.sql
+    )
+    return sql, {**rest.values, **marks, **reach(wanted), "few": FEW, "rows": rows + 1}
+
+
+# Along the order.
+
+_WALK = """
+SELECT x.* FROM unnest({arrays}) AS m ({names})
+ CROSS JOIN LATERAL (
+       SELECT i.risk_rank AS rank, {keys} FROM reviews_item_desk i
+        WHERE {scope} AND {past} AND {rest}
+        ORDER BY {by} LIMIT %(rows)s) x
+ ORDER BY {over_all} LIMIT %(rows)s
+"""
+
+
+def _walk(wanted: Filter, found: list[Cell], order: Order) -> Walk:
+    """The index that this filter and order are read from."""
+    if wanted.scope != "waiting":
+        return _through_history(wanted)
+    if order is URGENT:
+        return _by_type(wanted) if wanted.types is not None else _by_cell(wanted, found)
+    if order.name == "type":
+        return _by_type(wanted)
+    return _by_risk(wanted, order)
+
+
+def _by_cell(wanted: Filter, found: list[Cell]) -> Walk:
+    """The default order: by queue and risk, and by bucket too where few of the chosen rows lie in the range."""
+    cells = chosen(found, wanted)
+    narrow = _narrow(wanted, cells, found)
+    rest = conditions(wanted, confidence=not narrow)
+    merged = cells if narrow else _merged(cells)
+    scope = "i.waiting AND i.queue_id = m.queue AND i.risk_rank = m.risk AND (i.prio, i.entered) >= (m.low, m.low_at)"
+    columns: dict[str, tuple[str, list[Any]]] = {
+        "queue": ("text", [c.queue for c in merged]),
+        "risk": ("int", [Risk(c.risk).rank for c in merged]),
+        "low": ("bigint", [c.low for c in merged]),
+        "low_at": ("timestamptz", [c.low_at or LONG_AGO for c in merged]),
+    }
+    if narrow:
+        columns["cb"] = ("int", [c.cb for c in merged])
+        scope += " AND i.cb = m.cb"
+    return Walk(columns, scope, rest.sql, dict(rest.values))
+
+
+def _narrow(wanted: Filter, cells: list[Cell], found: list[Cell]) -> bool:
     """Whether the narrow index serves: limits on bucket edges, and few of the chosen rows within them."""
     if wanted.buckets() is None:
         return False
     whole = sum(c.n for c in found if c.queue in wanted.queues and c.risk in wanted.risks)
     return sum(c.n for c in cells) <= NARROW * whole
-
-
-def _cell_query(
-    wanted: Filter, cells: list[Cell], *, by_bucket: bool, conditions: str = "true"
-) -> tuple[str, dict[str, Any]]:
-    condition, values = ("true", {}) if by_bucket else confidence_clause(wanted)
-    merged = cells if by_bucket else _merged(cells)
-    sql = _BY_CELL.format(cell="AND i.cb = m.cb" if by_bucket else "", condition=f"{condition} AND {conditions}")
-    return sql, values | {
-        "queues": [c.queue for c in merged],
-        "risks": [Risk(c.risk).rank for c in merged],
-        "cbs": [c.cb for c in merged],
-        "lows": [c.low for c in merged],
-        "low_ats": [c.low_at or LONG_AGO for c in merged],
-    }
 
 
 def _merged(cells: list[Cell]) -> list[Cell]:
@@ -124,125 +185,107 @@ def _merged(cells: list[Cell]) -> list[Cell]:
     return list(kept.values())
 
 
-# Conditions beyond the cells, sought along the same order in blocks that grow.
+def _by_type(wanted: Filter) -> Walk:
+    """By queue and type, in the default order within each; other risks are passed over."""
+    kinds = wanted.every_type if wanted.types is None else wanted.types
+    pairs = [(queue, kind) for queue in wanted.queues for kind in kinds]
+    rest = conditions(wanted)
+    scope = "i.waiting AND i.queue_id = m.queue AND i.action_type_id = m.kind AND i.risk_rank = ANY(%(risks)s)"
+    columns: dict[str, tuple[str, list[Any]]] = {
+        "queue": ("text", [queue for queue, _ in pairs]),
+        "kind": ("text", [kind for _, kind in pairs]),
+    }
+    return Walk(columns, scope, rest.sql, {**rest.values, **reach(wanted)})
+
+
+def _by_risk(wanted: Filter, order: Order) -> Walk:
+    """By queue and risk in another order; what has no place in it is left out."""
+    pairs = [(queue, Risk(risk).rank) for queue in wanted.queues for risk in wanted.risks]
+    rest = conditions(wanted)
+    known = f" AND {order.columns[0]} IS NOT NULL" if order.columns[0] != "i.prio" else ""
+    columns: dict[str, tuple[str, list[Any]]] = {
+        "queue": ("text", [queue for queue, _ in pairs]),
+        "risk": ("int", [rank for _, rank in pairs]),
+    }
+    scope = f"i.waiting AND i.queue_id = m.queue AND i.risk_rank = m.risk{known}"
+    return Walk(columns, scope, rest.sql, dict(rest.values))
+
+
+def _through_history(wanted: Filter) -> Walk:
+    """What is over or parked by queue; everything in one go, since no index leads through all of it by queue."""
+    rest = conditions(wanted)
+    values = {**rest.values, **reach(wanted)}
+    risk = f"{SCOPES[wanted.scope]} AND i.risk_rank = ANY(%(risks)s)"
+    if wanted.scope == "any":
+        return Walk({"one": ("int", [1])}, f"{risk} AND i.queue_id = ANY(%(queues)s)", rest.sql, values)
+    return Walk({"queue": ("text", list(wanted.queues))}, f"{risk} AND i.queue_id = m.queue", rest.sql, values)
+
+
+def _walk_query(walk: Walk, order: Order, after: str, rows: int, *, rest: bool = True) -> tuple[str, dict[str, Any]]:
+    past, marks = order.past(order.unpack(after))
+    sql = _WALK.format(
+        arrays=", ".join(f"%(c_{name})s::{kind}[]" for name, (kind, _) in walk.cells.items()),
+        names=", ".join(walk.cells),
+        keys=order.select,
+        scope=walk.scope,
+        past=past,
+        rest=walk.rest if rest else "true",
+        by=order.by,
+        over_all=order.over_all,
+    )
+    cells = {f"c_{name}": values for name, (_, values) in walk.cells.items()}
+    return sql, {**walk.values, **marks, **cells, "rows": rows}
+
+
+def _straight(walk: Walk, order: Order, after: str, rows: int, *, held: bool) -> Keys | None:
+    """In one statement; None when that takes too long. `held`: against conditions that no index carries."""
+    got = try_run(*_walk_query(walk, order, after, rows + 1), DIRECT if held else BUDGET)
+    return None if got is None else _cut([(row[0], row[1:]) for row in got], order, rows)
+
 
 _BLOCK = """
-WITH block AS MATERIALIZED ({keys}),
-     hit AS (SELECT b.prio, b.entered, b.id FROM block b JOIN reviews_item_desk i USING (id)
-              WHERE {conditions} ORDER BY b.prio, b.entered, b.id LIMIT %(wanted)s)
-SELECT true, h.prio, h.entered, h.id, 0 FROM hit h
+WITH block AS MATERIALIZED ({walk}),
+     hit AS (SELECT x.* FROM block x JOIN reviews_item_desk i ON i.id = x.{id} WHERE {rest}
+              ORDER BY {over_all} LIMIT %(wanted)s)
+SELECT true, 0, x.* FROM hit x
 UNION ALL
-(SELECT false, b.prio, b.entered, b.id, (SELECT count(*) FROM block) FROM block b
-  ORDER BY b.prio DESC, b.entered DESC, b.id DESC LIMIT 1)
+(SELECT false, (SELECT count(*) FROM block), x.* FROM block x ORDER BY {backwards} LIMIT 1)
 """
 
 
-def _sought(wanted: Filter, cells: list[Cell], after: str, rows: int) -> Keys:
-    """First straight through the index; where that takes too long, block by block as far as a second goes."""
-    conditions, given = _conditions(wanted)
-    sql, values = _cell_query(wanted, cells, by_bucket=False, conditions=conditions)
-    got = _try(sql, values | given | _cursor(after) | {"rows": rows + 1}, DIRECT)
-    if got is not None:
-        return _cut([(_pack("prio", *row), row[2]) for row in got], rows)
-    inner, values = _cell_query(wanted, cells, by_bucket=False)
-    sql = _BLOCK.format(keys=inner, conditions=conditions)
-    return _blocks(sql, values | given, after, rows, BUDGET - DIRECT)
-
-
-def _blocks(sql: str, values: dict[str, Any], after: str, rows: int, seconds: float) -> Keys:
-    until, searched, size = time.monotonic() + seconds, 0, FIRST_BLOCK
-    hits: list[tuple[str, UUID]] = []
+def _blocks(walk: Walk, order: Order, after: str, rows: int, until: float) -> Keys:
+    """Block by block along the order, so that something is shown when the time is up."""
+    searched, size = 0, FIRST_BLOCK
+    hits: list[tuple[int, tuple[Any, ...]]] = []
     while True:
-        step = {"rows": size, "wanted": rows + 1 - len(hits)} | _cursor(after)
         left = until - time.monotonic()
-        got = _try(sql, values | step, left) if left > 0.02 else None
+        got = try_run(*_block_query(walk, order, after, size, rows + 1 - len(hits)), left) if left > 0.02 else None
         if got is None:
-            return Keys([i for _, i in hits[:rows]], after, searched, too_wide=not searched)
-        hits += [(_pack("prio", *row[1:4]), row[3]) for row in got if row[0]]
+            return Keys([key[-1] for _, key in hits[:rows]], after, searched)
+        hits += sorted(((row[2], row[3:]) for row in got if row[0]), key=lambda hit: _place(order, hit))
         end = next((row for row in got if not row[0]), None)
-        if len(hits) > rows or end is None or end[4] < size:
-            return _cut(hits, rows)
-        searched, after, size = searched + end[4], _pack("prio", *end[1:4]), min(size * 4, MOST_BLOCK)
+        if len(hits) > rows or end is None or end[1] < size:
+            return _cut(hits, order, rows)
+        searched, after, size = searched + end[1], order.pack(end[2], end[3:]), min(size * 4, MOST_BLOCK)
 
 
-# Other orders, and what no longer waits.
+def _place(order: Order, hit: tuple[int, tuple[Any, ...]]) -> Any:
+    return (-hit[0] * order.risk, *hit[1])
 
 
-def _ordered(wanted: Filter, order: str, after: str, rows: int) -> Keys:
-    column, kind, direction = _COLUMNS[order]
-    sign = ">" if direction == "ASC" else "<"
-    last = _unpack(after, order)
-    past = f"({column}, i.id) {sign} (%(at)s::{kind}, %(id)s::uuid)" if last else "true"
-    conditions, values = _conditions(wanted)
-    confidence, more = confidence_clause(wanted)
-    # The index of confidence leads with the risk, those of the times do not.
-    risks, risk = _BY_RISK if kind == "float8" else ("", "ANY(%(risks)s)")
-    sql = f"""
-        SELECT x.k, x.id FROM unnest(%(queues)s::text[]) AS m (queue) {risks} CROSS JOIN LATERAL (
-               SELECT {column} AS k, i.id FROM reviews_item_desk i
-                WHERE i.waiting AND i.queue_id = m.queue AND i.risk_rank = {risk} AND {column} IS NOT NULL
-                  AND {past} AND {confidence} AND {conditions}
-                ORDER BY {column} {direction}, i.id {direction} LIMIT %(rows)s) x
-         ORDER BY x.k {direction}, x.id {direction} LIMIT %(rows)s"""  # noqa: S608  names are from _COLUMNS
-    given = {
-        "queues": list(wanted.queues),
-        "risks": [Risk(risk).rank for risk in wanted.risks],
-        "rows": rows + 1,
-        **(last or {}),
-    }
-    got = _try(sql, values | more | given, BUDGET)
-    if got is None:
-        return Keys(too_wide=True)
-    return _cut([(_pack(order, key, i), i) for key, i in got], rows)
+def _block_query(walk: Walk, order: Order, after: str, size: int, wanted: int) -> tuple[str, dict[str, Any]]:
+    inner, values = _walk_query(walk, order, after, size, rest=False)
+    turned = {"ASC": "DESC", "DESC": "ASC"}
+    backwards = ", ".join(f"{part.split()[0]} {turned[part.split()[1]]}" for part in order.over_all.split(", "))
+    last = f"k{len(order.columns) - 1}"
+    sql = _BLOCK.format(walk=inner, id=last, rest=walk.rest, over_all=order.over_all, backwards=backwards)
+    return sql, values | {"wanted": wanted}
 
 
-def _history(wanted: Filter, after: str, rows: int) -> Keys:
-    """Open but not waiting, or decided: newest first."""
-    last = _unpack(after, "id")
-    conditions, values = _conditions(wanted)
-    confidence, more = confidence_clause(wanted)
-    sql = f"""
-        SELECT i.id FROM reviews_item_desk i JOIN reviews_action a ON a.id = i.action_id
-         WHERE i.queue_id = ANY(%(queues)s) AND i.risk_rank = ANY(%(risks)s)
-           AND {"i.id < %(id)s::uuid" if last else "true"} AND {confidence} AND {conditions}
-         ORDER BY i.id DESC LIMIT %(rows)s"""  # noqa: S608  conditions are built from parameters
-    given = {
-        "queues": list(wanted.queues),
-        "risks": [Risk(risk).rank for risk in wanted.risks],
-        "rows": rows + 1,
-        **(last or {}),
-    }
-    got = _try(sql, values | more | given, BUDGET)
-    if got is None:
-        return Keys(too_wide=True)
-    return _cut([(_pack("id", i), i) for (i,) in got], rows)
+# Running.
 
 
-def _conditions(wanted: Filter) -> tuple[str, dict[str, Any]]:
-    values = {key: value for _, given in wanted.clauses for key, value in given.items()}
-    return " AND ".join(sql for sql, _ in wanted.clauses) or "true", values
-
-
-def count(wanted: Filter, found: list[Cell], most: int = 1_000) -> int | None:
-    """How many match: exact where cells tell, else exact up to `most`, else `most` + 1; None when out of time."""
-    if wanted.flat:
-        return sum(cell.n for cell in chosen(found, wanted))
-    conditions, values = _conditions(wanted)
-    confidence, more = confidence_clause(wanted)
-    waiting = "i.waiting" if wanted.waiting else "true"
-    join = "" if wanted.waiting else "JOIN reviews_action a ON a.id = i.action_id"
-    sql = f"""SELECT count(*) FROM (SELECT 1 FROM reviews_item_desk i {join}
-        WHERE {waiting} AND i.queue_id = ANY(%(queues)s) AND i.risk_rank = ANY(%(risks)s)
-          AND {confidence} AND {conditions} LIMIT %(most)s) x"""  # noqa: S608  as above
-    given = {"queues": list(wanted.queues), "risks": [Risk(risk).rank for risk in wanted.risks], "most": most + 1}
-    got = _try(sql, values | more | given, BUDGET / 4)
-    return None if got is None else int(got[0][0])
-
-
-# Running, and cursors.
-
-
-def _run(sql: str, values: dict[str, Any], seconds: float) -> list[Any]:
+def run(sql: str, values: dict[str, Any], seconds: float) -> list[Any]:
     """The rows, in a transaction of its own with its own time limit."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(int(seconds * 1000), 1))])
@@ -250,50 +293,17 @@ def _run(sql: str, values: dict[str, Any], seconds: float) -> list[Any]:
         return list(cursor.fetchall())
 
 
-def _try(sql: str, values: dict[str, Any], seconds: float) -> list[Any] | None:
+def try_run(sql: str, values: dict[str, Any], seconds: float) -> list[Any] | None:
     """The same, or None when the time is up."""
     try:
-        return _run(sql, values, seconds)
+        return run(sql, values, seconds)
     except OperationalError as exc:
         if sqlstate(exc) != "57014":
             raise
         return None
 
 
-def _cut(rows: list[tuple[str, UUID]], most: int) -> Keys:
-    kept = rows[:most]
-    return Keys([i for _, i in kept], kept[-1][0] if len(rows) > most else "")
-
-
-def _pack(order: str, *key: Any) -> str:
-    """A cursor: the key of a row as URL-safe text. It is no secret and proves nothing."""
-    plain = [order, *(k.isoformat() if isinstance(k, datetime) else str(k) if isinstance(k, UUID) else k for k in key)]
-    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
-
-
-def _unpack(cursor: str, order: str) -> dict[str, Any] | None:
-    """The key in a cursor of this order, or None: a cursor that does not fit starts at the beginning."""
-    try:
-        kind, *key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if kind != order:
-            return None
-        at = {"at": _typed(order, key[0])} if len(key) == 2 else {}
-        return {**at, "id": UUID(key[-1])}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _typed(order: str, value: Any) -> Any:
-    return float(value) if order.endswith("conf") else datetime.fromisoformat(value)
-
-
-def _cursor(cursor: str) -> dict[str, Any]:
-    """The cursor of the default order, or one before everything."""
-    start = {"prio": -1, "entered": LONG_AGO, "id": UUID(int=0)}
-    try:
-        kind, prio, entered, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if kind != "prio":
-            return start
-        return {"prio": int(prio), "entered": datetime.fromisoformat(entered), "id": UUID(key)}
-    except (ValueError, TypeError, AttributeError):
-        return start
+def _cut(hits: list[tuple[int, tuple[Any, ...]]], order: Order, most: int) -> Keys:
+    kept = hits[:most]
+    after = order.pack(kept[-1][0], tuple(kept[-1][1])) if len(hits) > most else ""
+    return Keys([key[-1] for _, key in kept], after)

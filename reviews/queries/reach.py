@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import cached_property
 from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.models import Group
+from django.db.models import Exists, OuterRef, Q
 
 from reviews.errors import NotFound
-from reviews.models import ActionType, Principal, Queue, User
+from reviews.models import ActionType, DeskItem, Principal, Queue, User
 from reviews.queries.filters import Known
 from reviews.queries.grammar import Query
+from reviews.reasons import DEFAULTS, OTHER, presets
 
 
 @dataclass
@@ -26,16 +32,15 @@ class Reader:
 
     @cached_property
     def types(self) -> dict[str, str]:
-        """Name and label of the types whose items come to these queues."""
-        found = ActionType.objects.filter(queue__in=list(self.queues)).order_by("name")
+        """Name and label of the types that come to these queues, or were handed on to them."""
+        queues = list(self.queues)
+        here = DeskItem.objects.filter(waiting=True, queue__in=queues, action_type=OuterRef("name"))
+        found = ActionType.objects.filter(Q(queue__in=queues) | Exists(here)).order_by("name")
         return dict(found.values_list("name", "label"))
 
     @cached_property
     def agents(self) -> dict[str, UUID]:
         return dict(Principal.objects.order_by("name").values_list("name", "id"))
-
-    def people(self) -> dict[str, int]:
-        return dict(User.objects.filter(is_active=True).values_list("username", "id"))
 
     def sees(self, queue: str) -> bool:
         return queue in self.queues
@@ -45,15 +50,47 @@ class Reader:
         if not self.sees(queue):
             raise NotFound
 
-    def known(self, query: Query) -> Known:
-        """What `query` may name; people are read only where it names some."""
-        named = any(term.key in ("assignee", "claimed", "by") for term in query.terms)
+    @cached_property
+    def people(self) -> dict[str, int]:
+        return dict(User.objects.filter(is_active=True).order_by("username").values_list("username", "id"))
+
+    @cached_property
+    def teams(self) -> dict[str, int]:
+        """The teams that look at a queue of this reader's."""
+        found = Group.objects.filter(reach__queue__in=list(self.queues)).distinct().order_by("name")
+        return dict(found.values_list("name", "id"))
+
+    @cached_property
+    def my_teams(self) -> tuple[int, ...]:
+        return tuple(self.user.groups.values_list("id", flat=True))
+
+    @cached_property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes that verdicts on these types are given with."""
+        kinds = ActionType.objects.filter(name__in=list(self.types))
+        codes = {preset.code for kind in kinds for verb in DEFAULTS for preset in presets(kind, verb)}
+        return tuple(sorted({*codes, OTHER, "policy"}))
+
+    @property
+    def zone(self) -> tzinfo:
+        try:
+            return ZoneInfo(self.user.time_zone)
+        except (ValueError, KeyError, OSError):
+            return UTC
+
+    def known(self, *queries: Query) -> Known:
+        """What the queries may name; people, teams and reasons are read only where one names some."""
+        keys = {term.key for query in queries for term in query.terms}
         return Known(
             queues=tuple(self.queues),
             types=tuple(self.types),
             agents=self.agents,
-            people=self.people() if named else {},
+            people=self.people if keys & {"assignee", "claimed", "by"} else {},
             me=self.user.pk,
+            teams=self.teams if "escalated" in keys else {},
+            my_teams=self.my_teams if "escalated" in keys else (),
+            reasons=self.reasons if "reason" in keys else (),
+            zone=self.zone,
         )
 
     def colleagues(self, queue: str) -> list[User]:

@@ -28,9 +28,9 @@ class Strip:
 
 
 _STRIP = """
-SELECT (SELECT min(x.entered) FROM unnest(%(queues)s::text[]) q (name) CROSS JOIN LATERAL (
-          SELECT entered FROM reviews_item_desk i WHERE i.waiting AND i.queue_id = q.name
-           ORDER BY i.entered, i.id LIMIT 1) x),
+SELECT (SELECT min(x.entered) FROM unnest(%(queues)s::text[]) q (name) CROSS JOIN generate_series(0, 3) r (rank)
+         CROSS JOIN LATERAL (SELECT entered FROM reviews_item_desk i WHERE i.waiting AND i.queue_id = q.name
+           AND i.risk_rank = r.rank ORDER BY i.entered, i.id LIMIT 1) x),
        (SELECT count(*) FROM unnest(%(queues)s::text[]) q (name) CROSS JOIN generate_series(0, 3) r (rank)
          CROSS JOIN LATERAL (SELECT 1 FROM reviews_item_desk i WHERE i.waiting AND i.queue_id = q.name
            AND i.risk_rank = r.rank AND i.prio < %(unbreached)s LIMIT %(most)s) x),

@@ -10,7 +10,8 @@ from reviews.models import QueueStamp
 from reviews.queries.filters import REF
 from reviews.queries.live import moved
 from reviews.views.edge import desk_page, reader_of
-from reviews.views.queue import listing_of, strip_context
+from reviews.views.listed import listing_of
+from reviews.views.queue import strip_context
 
 MOST_REFS = 500
 

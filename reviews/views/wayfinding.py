@@ -14,8 +14,8 @@ from reviews import help as texts
 from reviews.models import User
 from reviews.navigation import entries
 from reviews.queries.filters import REF
-from reviews.views.edge import desk_page, is_partial, signed_in, with_query
-from reviews.views.queue import VIEWS
+from reviews.queries.saved_views import views_of
+from reviews.views.edge import desk_page, is_partial, signed_in
 
 
 class Place(NamedTuple):
@@ -41,7 +41,7 @@ def go(request: HttpRequest) -> HttpResponse:
 
 
 def _places(user: User) -> list[tuple[str, list[Place]]]:
-    views = [Place(name, with_query("queue", q=text), "view") for name, text in VIEWS]
+    views = [Place(tab.name, tab.url, "view", tab.digit) for tab in views_of(user) if tab.kind != "waiting"]
     pages = [Place(entry.label, entry.url, "page") for entry in entries(user, "")]
     return [("Views of the queue", views), ("Pages", [*pages, Place("Help", reverse("help", args=["go"]), "page")])]
 

@@ -28,7 +28,10 @@ def plan(sql: str) -> str:
         ("/queue/?q=risk:low", "item_risk"),
         ("/queue/?q=conf:0.30..0.35", "item_cell"),
         ("/queue/?q=risk:low+conf:none", "item_cell"),
-        ("/queue/?q=type:mail.send", "item_risk"),
+        ("/queue/?q=type:mail.send", "item_type"),
+        ("/queue/?sort=type", "item_type"),
+        ("/queue/?sort=-risk,age", "item_entered"),
+        ("/queue/?sort=-risk", "item_risk"),
         ("/queue/?sort=age", "item_entered"),
         ("/queue/?sort=-age", "item_entered"),
         ("/queue/?sort=due", "item_due"),
@@ -40,6 +43,7 @@ def test_each_list_is_served_by_its_index(house: build.House, ada: Browser, url:
         build.proposed(house, confidence=confidence)
     build.route()
     with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX item_came")  # of every visit, waiting or not: as good where there are no others
         cursor.execute("ANALYZE reviews_item")
     with CaptureQueriesContext(connection) as queries:
         assert ada.get(url).refs

@@ -1,0 +1,142 @@
+"""Keys about what an action holds, what hangs on it, and why it is here or was decided so."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from reviews.policy import NO_THRESHOLD, UNCERTIFIED
+from reviews.queries import moments
+from reviews.queries.filters import Clause
+from reviews.queries.grammar import BadQuery, Term
+from reviews.searchable import CUSTOMER, lookup, number_in
+
+# The row of the revision that stands, whatever was written before it.
+_TEXT = """SELECT s.action_id FROM reviews_searchtext s
+    WHERE s.revision = (SELECT x.revision FROM reviews_action x WHERE x.id = s.action_id)"""
+_AMOUNT = re.compile(r"[0-9][0-9_]{0,14}(\.[0-9]{1,2})?")
+# Floors that a row may name; a draw, a level and a missing threshold all read "routine".
+NAMED_FLOORS = ("hidden", "policy_error", "amount", "off_plan", "state", "confidence", "cell")
+ROUTINE = "routine"
+_ACTION = "SELECT 1 FROM reviews_action x WHERE x.id = i.action_id AND"
+_FLOORS = f"""SELECT 1 FROM reviews_action x, jsonb_array_elements(x.floors) f WHERE x.id = i.action_id
+    AND f ->> 'outcome' = x.outcome AND f ->> 'value' <> '{UNCERTIFIED}'
+    AND f ->> 'value' NOT LIKE '%%{NO_THRESHOLD}'"""
+_DECIDED_FOR = """i.closed_at IS NOT NULL AND EXISTS (SELECT 1 FROM reviews_decision d LEFT JOIN reviews_retraction r
+    ON r.decision_id = d.id WHERE d.action_id = i.action_id AND r.id IS NULL AND d.reason_code = ANY(%($)s))"""
+FLAGS = {
+    "two_person": f"EXISTS ({_ACTION} x.needed > 1)",
+    "question": "EXISTS (SELECT 1 FROM reviews_actiontype t WHERE t.name = i.action_type_id AND t.question)",
+    "conflict": "EXISTS (SELECT 1 FROM reviews_evidence e WHERE e.action_id = i.action_id AND e.conflict)",
+    "hidden": f"EXISTS ({_FLOORS} AND f ->> 'name' = 'hidden')",
+    "late": "i.breached",
+    "edited": f"EXISTS ({_ACTION} x.revision > 1)",
+    "again": f"EXISTS ({_ACTION} x.retry_of_id IS NOT NULL)",
+}
+ABOUT = ("payload", "customer", "tag", "flag", "reason")
+
+
+def phrase_clause(text: str, name: str) -> Clause:
+    """Text as typed, from the beginning of a word; words may be found by an index, other characters not."""
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+    said = f"(s.title ILIKE %({name})s OR s.text ILIKE %({name})s)"
+    words = lookup(text)
+    values = {name: pattern} | ({f"{name}w": words} if words else {})
+    found = f"s.words @@ %({name}w)s::tsquery" if words else "true"
+    driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE {found}" if words else ""
+    return Clause(f"EXISTS ({_TEXT} AND s.action_id = i.action_id AND {found} AND {said})", values, driver)
+
+
+def content_clause(term: Term, name: str, *, reasons: tuple[str, ...]) -> Clause | None:
+    """The condition of one of these keys; None for a reason that nobody gives here."""
+    key, _, path = term.key.partition(".")
+    if key in ("payload", "customer"):
+        return _field(path or CUSTOMER, term, name)
+    return {"tag": _tag, "flag": _flag}[key](term, name) if key != "reason" else _reason(term, name, reasons)
+
+
+def _field(path: str, term: Term, name: str) -> Clause:
+    """Any of the values at a path of the payload."""
+    parts, drivers = [], []
+    values: dict[str, Any] = {}
+    for number, value in enumerate(term.values):
+        sql, given, indexed = _value(path, value, f"{name}v{number}")
+        parts.append(sql)
+        values |= given
+        drivers.append(indexed)
+    condition = f"({' OR '.join(parts)})"
+    driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE {condition}" if all(drivers) else ""
+    absent = any(value.lower() == "none" for value in term.values)
+    there = f"EXISTS ({_TEXT} AND s.action_id = i.action_id AND {condition})"
+    return Clause(there, values, "" if absent else driver)
+
+
+def _value(path: str, value: str, name: str) -> tuple[str, dict[str, Any], bool]:
+    """One value as a condition on the searchable row `s`, and whether an index finds it."""
+    if value.lower() == "none":
+        return f"NOT coalesce(s.fields ? %({name})s, false)", {name: path}, False
+    sign, text = moments.split_sign(value)
+    if sign or ".." in text:
+        return _compared(path, sign, text, name)
+    folded = value.casefold()
+    forms = [json.dumps({path: [form]}) for form in (folded, *number_in(folded))]
+    sql = " OR ".join(f"s.fields @> %({name}f{n})s::jsonb" for n in range(len(forms)))
+    return f"({sql})", {f"{name}f{n}": form for n, form in enumerate(forms)}, True
+
+
+def _compared(path: str, sign: str, text: str, name: str) -> tuple[str, dict[str, Any], bool]:
+    """Numbers by size, dates and other texts by their letters."""
+    low, dots, high = text.partition("..")
+    ends = (low, high) if dots else (low,)
+    numbers = [number for end in ends for number in number_in(end)]
+    if any(not end for end in ends):
+        raise BadQuery(f"`{sign}{text}` lacks an end. Write 10..20, >=10 or <20.")
+    signs = (">=", "<") if dots else (sign,)
+    cast = "(v #>> '{}')::numeric" if len(numbers) == len(ends) else "(v #>> '{}')"
+    kind = "number" if len(numbers) == len(ends) else "string"
+    given = numbers if kind == "number" else [end.casefold() for end in ends]
+    parts = [f"{cast} {each} %({name}e{n})s" for n, each in enumerate(signs)]
+    # CASE keeps the cast away from what is no number.
+    sql = f"""EXISTS (SELECT 1 FROM jsonb_array_elements(s.fields -> %({name})s) v
+        WHERE CASE WHEN jsonb_typeof(v) = '{kind}' THEN {" AND ".join(parts)} END)"""
+    return sql, {name: path} | {f"{name}e{n}": each for n, each in enumerate(given)}, False
+
+
+def _tag(term: Term, name: str) -> Clause:
+    hanging = "SELECT t.action_id FROM reviews_tag t WHERE t.removed_at IS NULL"
+    named = [value.lower() for value in term.values if value.lower() != "none"]
+    there = f"EXISTS ({hanging} AND t.name = ANY(%({name})s) AND t.action_id = i.action_id)"
+    none = len(named) < len(term.values)
+    sql = f"({there} OR NOT EXISTS ({hanging} AND t.action_id = i.action_id))" if none else there
+    return Clause(sql, {name: named}, "" if none else f"{hanging} AND t.name = ANY(%({name})s)")
+
+
+def _flag(term: Term, name: str) -> Clause:
+    for value in term.values:
+        if value.lower() not in FLAGS:
+            raise BadQuery(f"`{value}` is no flag. Known are {', '.join(FLAGS)}.")
+    return Clause(f"({' OR '.join(FLAGS[value.lower()] for value in term.values)})")
+
+
+def _reason(term: Term, name: str, reasons: tuple[str, ...]) -> Clause | None:
+    """Why it is here, in the words of its row; or the code that a closed item was decided with."""
+    wanted = [value.lower() for value in term.values]
+    if any(value not in (*NAMED_FLOORS, ROUTINE, *reasons) for value in wanted):
+        return None
+    codes = [value for value in wanted if value in reasons]
+    floors = [value for value in wanted if value in NAMED_FLOORS]
+    parts = [f"EXISTS ({_FLOORS} AND f ->> 'name' = ANY(%({name}f)s))"] if floors else []
+    parts += [f"({_DECIDED_FOR.replace('$', f'{name}c')})"] if codes else []
+    parts += [f"NOT EXISTS ({_FLOORS} AND f ->> 'name' = ANY(%({name}n)s))"] if ROUTINE in wanted else []
+    values = {f"{name}f": floors, f"{name}c": codes, f"{name}n": list(NAMED_FLOORS)}
+    sql = f"({' OR '.join(parts)})"
+    return Clause(sql, {key: value for key, value in values.items() if f"%({key})s" in sql})
+
+
+def minor(text: str) -> int:
+    """An amount in whole units as the smallest ones."""
+    if not _AMOUNT.fullmatch(text):
+        raise BadQuery(f"`{text}` is no amount. Write whole units, such as 500 or 129.50.")
+    whole, _, cents = text.replace("_", "").partition(".")
+    return int(whole or 0) * 100 + int(cents.ljust(2, "0") or 0)
