@@ -163,7 +163,7 @@ def artefacts(action: Action, sight: Sight = FIRST_SIGHT) -> list[Artefact]:
 
 def _texts(ids: Sequence[UUID]) -> dict[UUID, bytes]:
     rows = EvidenceBody.objects.filter(evidence__in=ids).select_related("evidence") if ids else ()
-    return {row.pk: text for row in rows if (text := row.plain) is not None}
+    return {row.pk: bytes(row.body) for row in rows if row.scheme == 0}
 
 
 def _artefact(row: Evidence, body: bytes | None, sight: Sight) -> Artefact:
