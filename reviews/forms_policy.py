@@ -94,6 +94,19 @@ class TypePolicyForm(forms.Form):
     approve_low = forms.IntegerField(label="Batch approval, low risk", min_value=1, max_value=1000)
     approve_medium = forms.IntegerField(label="Batch approval, medium risk", min_value=1, max_value=1000)
     reject = forms.IntegerField(label="Batch rejection", min_value=1, max_value=1000)
+    dwell = forms.IntegerField(
+        label="Open for at least, seconds",
+        min_value=0,
+        max_value=600,
+        help_text="Before a verdict on it counts. Less than the usual for its risk changes nothing.",
+    )
+    per_minute = forms.IntegerField(
+        label="Decisions in a minute at most",
+        required=False,
+        min_value=1,
+        max_value=90,
+        help_text="One reviewer's, one by one. More than the usual for its risk changes nothing; empty is the usual.",
+    )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -134,6 +147,7 @@ def initial(policy: TypePolicy, currency: str) -> dict[str, Any]:
         "minimum": policy.minimum.value,
         "deny": policy.deny,
         **policy.batch.model_dump(),
+        **policy.pace.model_dump(),
     }
 
 
@@ -155,6 +169,7 @@ def to_plain(
         "minimum": data["minimum"],
         "deny": data["deny"],
         "batch": {name: data[name] for name in ("approve_low", "approve_medium", "reject")},
+        "pace": {"dwell": data["dwell"], "per_minute": data["per_minute"]},
         "overrides": [_override(o, signed, lead) for o in overrides],
     }
     if data["currency"]:

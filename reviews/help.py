@@ -50,6 +50,14 @@ PAGES: dict[str, Help] = {
         ("Look the table over; the odd one is marked. What may not be decided in a batch is left out and named.",),
     ),
     "batch": Help("Several at once", ("Each item has a result of its own. One button takes the whole batch back.",)),
+    "seed_check": Help(
+        "Use as a check",
+        ("Take a case that was decided and make something wrong with it. It enters the queue like anything else.",),
+    ),
+    "checks": Help(
+        "Checks",
+        ("What became of the checks that are over. Which ones still wait is shown to nobody.",),
+    ),
     "stats": Help("Figures", ("What waits, what was decided, and how often people and agents disagreed.",)),
     "settings": Help("Settings", ("How the desk looks and behaves for you. Nobody else is affected.",)),
     "go": Help("Go to", ("Every page you may open, your saved views, and any item by its number.",)),

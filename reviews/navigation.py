@@ -37,11 +37,16 @@ def _lead(user: User) -> bool:
     return user.has_perm("reviews.change_actiontype")
 
 
+def _seeds(user: User) -> bool:
+    return user.has_perm("reviews.add_canary")
+
+
 PAGES = (
     Page("Queue", ("queue",), _anyone),
     Page("Runs", ("agents:runs", "runs"), _anyone),
     Page("Import", ("agents:import", "import"), _lead),
     Page("Outbox", ("agents:outbox", "outbox"), _staff),
+    Page("Checks", ("checks",), _seeds),
     Page("Insights", ("stats",), _anyone),
     Page("Integrity", ("audit:integrity", "integrity"), _anyone),
     Page("Admin", ("admin:index",), _staff),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from reviews.errors import InvalidDecision
@@ -46,6 +46,9 @@ DEFAULTS: Mapping[str, tuple[Preset, ...]] = {
 }
 
 
+_ALWAYS = {Verdict.REJECT: "a rejection says why", Verdict.ESCALATE: "an escalation says why"}
+
+
 class HasPresets(Protocol):
     @property
     def presets(self) -> Any: ...
@@ -58,8 +61,8 @@ def presets(kind: HasPresets, verb: str) -> tuple[Preset, ...]:
     return (found or DEFAULTS.get(verb, ()))[:9]
 
 
-def worded(kind: HasPresets, verb: str, code: str, rationale: str, *, required: bool) -> str:
-    """The rationale to record. Raises InvalidDecision where one is missing or cannot be kept."""
+def worded(kind: HasPresets, verb: str, code: str, rationale: str, *, required: bool | str) -> str:
+    """The rationale to record. InvalidDecision where one is missing (`required` may say why) or cannot be kept."""
     words = rationale.strip()
     if _CONTROL.search(words) or len(words) > MAX_NOTE:
         raise InvalidDecision(f"the note holds control characters or is longer than {MAX_NOTE}")
@@ -70,10 +73,35 @@ def worded(kind: HasPresets, verb: str, code: str, rationale: str, *, required: 
         raise InvalidDecision(f"say what the other reason is, in {SHORTEST_OTHER} letters or more")
     words = words or known.get(code, "")
     if required and not words:
-        raise InvalidDecision("a reason is needed")
+        raise InvalidDecision(f"a reason is needed: {required}" if isinstance(required, str) else "a reason is needed")
     return words
 
 
-def rationale_required(verdict: Verdict, risk: Risk) -> bool:
-    """Whether a verdict must say why: all but the approval of something harmless."""
-    return verdict is not Verdict.APPROVE or risk.rank >= Risk.HIGH.rank
+def rationale_required(verdict: Verdict, risk: Risk, *, doubted: str = "", against: str = "") -> bool:
+    """Whether a verdict must say why: all but the approval of something harmless that nothing speaks against."""
+    return bool(why_required(verdict, risk, doubted=doubted, against=against))
+
+
+def why_required(verdict: Verdict, risk: Risk, *, doubted: str = "", against: str = "") -> str:
+    """Why a reason must be given, in words; empty where none must.
+
+    `doubted`: the agent itself was unsure of it. `against`: most of the
+    precedents that are shown went the other way.
+    """
+    if verdict is not Verdict.APPROVE:
+        return _ALWAYS.get(verdict, "")
+    if risk.rank >= Risk.HIGH.rank:
+        return f"approving {risk} risk says why"
+    return doubted or against
+
+
+def doubt_of(confidence: float | None, low_mark: float) -> str:
+    """The agent's own flag: it put its confidence below the low mark of the type."""
+    if confidence is None or confidence >= low_mark:
+        return ""
+    return f"the agent itself was unsure: {confidence:.2f}"
+
+
+def by_use(offered: Sequence[Preset], used: Mapping[str, int]) -> tuple[Preset, ...]:
+    """Those picked most come first; the others keep their order."""
+    return tuple(sorted(offered, key=lambda preset: -used.get(preset.code, 0)))

@@ -62,6 +62,8 @@ EDGES: tuple[Edge, ...] = (
 
 # An action in one of these never changes again, but for `reversed`.
 FINAL = frozenset({_S.REJECTED, _S.EXPIRED, _S.WITHDRAWN, _S.SUCCEEDED, _S.FAILED, _S.REVERSED})
+# What people or policy let through, and may have been carried out.
+LET_THROUGH = frozenset({_S.APPROVED, _S.EXECUTING, _S.SUCCEEDED, _S.REVERSED})
 # What may be proposed again, linked to the first.
 RETRYABLE = frozenset({_S.REJECTED, _S.EXPIRED, _S.FAILED})
 

@@ -5,6 +5,7 @@ from django.urls import include, path
 from reviews.views import (
     account,
     batch,
+    canaries,
     detail,
     editing,
     incidents,
@@ -57,6 +58,8 @@ urlpatterns = [
     path("action/<uuid:action>/withdraw/", verbs.withdraw_view, name="withdraw"),
     path("action/<uuid:action>/reverse/", verbs.reverse_view, name="reverse"),
     path("action/<uuid:action>/again/", verbs.again, name="again"),
+    path("action/<uuid:action>/check/", canaries.seed, name="seed_check"),
+    path("checks/", canaries.checks, name="checks"),
     path("batch/preview/", batch.preview, name="batch_preview"),
     path("batch/", batch.decide, name="batch"),
     path("batch/undo/", batch.undo, name="batch_undo"),

@@ -79,6 +79,13 @@ class BatchIn(Strict):
     reject: Count = REJECT_LIMIT
 
 
+class PaceIn(Strict):
+    """What deciding on a type needs beyond the usual: only ever more time, never less."""
+
+    dwell: Annotated[int, Field(ge=0, le=600)] = 0  # seconds it must have been open
+    per_minute: Annotated[int, Field(ge=1, le=90)] | None = None  # single decisions of one reviewer; None: the usual
+
+
 class TypePolicy(Strict):
     """All that policy says about one action type."""
 
@@ -88,6 +95,7 @@ class TypePolicy(Strict):
     deny: Annotated[str, Field(max_length=200)] = ""  # why nothing of this type may pass
     overrides: tuple[OverrideIn, ...] = ()
     batch: BatchIn = BatchIn()
+    pace: PaceIn = PaceIn()
 
     @model_validator(mode="after")
     def _table_stays_sensible(self) -> Self:

@@ -22,7 +22,8 @@ from reviews.models import (
     User,
 )
 from reviews.policy import Facts, Grant, Routing, route
-from reviews.policy.document import DEFAULT_POLICY, PolicyDocument, parse
+from reviews.policy.document import DEFAULT_POLICY, PolicyDocument, TypePolicy, parse
+from reviews.queries.people import qualified_until
 from reviews.states import Level as LevelName
 from reviews.states import Reversibility, Risk, StopScope
 
@@ -39,6 +40,11 @@ class Current:
 def current_policy() -> Current:
     row = PolicyVersion.objects.order_by("-number").first()
     return Current(row.number, parse(row.document), row) if row else Current(0, DEFAULT_POLICY)
+
+
+def policy_of(type_name: str) -> TypePolicy:
+    """What the policy in force says about one type."""
+    return current_policy().document.of(type_name)
 
 
 def policy_version(number: int) -> Current | None:
@@ -91,11 +97,12 @@ def grants_of(user: User) -> tuple[Grant, ...]:
     """All authority of a person's groups, for `policy.may_decide`."""
     if not user.is_active:
         return ()
-    rows = Authority.objects.filter(group__user=user).select_related("action_type")
-    return tuple(_grant(row) for row in rows)
+    rows = list(Authority.objects.filter(group__user=user).select_related("action_type"))
+    held = qualified_until(user) if any(row.qualification for row in rows) else {}
+    return tuple(_grant(row, held) for row in rows)
 
 
-def _grant(row: Authority) -> Grant:
+def _grant(row: Authority, held: Mapping[str, datetime]) -> Grant:
     return Grant(
         type=row.action_type_id or "",
         max_risk=Risk(row.max_risk),
@@ -103,6 +110,7 @@ def _grant(row: Authority) -> Grant:
         currency=row.action_type.currency if row.action_type else "",
         valid_until=row.valid_until,
         qualification=row.qualification,
+        qualified_until=held.get(row.qualification),
     )
 
 

@@ -24,7 +24,7 @@ from reviews.models import Action, ActionType, Decision, DeskItem
 from reviews.policy import BatchItem, Parties, batch_block_reason, may_approve, may_decide
 from reviews.policy import Case as Matter
 from reviews.queries.policy import Current, current_policy, grants_of
-from reviews.reasons import worded
+from reviews.reasons import doubt_of, worded
 from reviews.registry import amount
 from reviews.schemas import DecisionIn, ItemResult, Seen
 from reviews.services.base import By, Case, Clock, actor, after_commit, case_of, digest_of, reached
@@ -91,7 +91,7 @@ def batch_decide(
     with desk_errors(), transaction.atomic():
         found = _lock_all([item for item, _, _ in items], by, batch)
         vote = _vote(decision, found, opened_at, dwell)
-        _judge_all(items, found, decision.verdict, by)
+        _judge_all(items, found, vote, by)
         chosen = [one for one in found.values() if one.result is None]
         checks, bounced = _close_checks(chosen, vote, by)
         applied = [one for one in chosen if one.result is None]
@@ -205,11 +205,11 @@ def _judged(row: DeskItem, case: Case, about: tuple[Any, ...], by: By) -> Judged
     )
 
 
-def _judge_all(items: Sequence[Selected], found: Mapping[UUID, Judged], verdict: Verdict, by: By) -> None:
+def _judge_all(items: Sequence[Selected], found: Mapping[UUID, Judged], vote: Vote, by: By) -> None:
     policy, grants = current_policy(), grants_of(by.user)
     pending = [o for o in found.values() if o.case.action.state == Status.PENDING]
     kind = _kind(pending)
-    _demand_size(len(items), kind, pending, verdict, policy)
+    _demand_size(len(items), kind, pending, vote.verdict, policy)
     winners = _winners([o for o in found.values() if o.case.action.state != Status.PENDING])
     for item, version, digest in items:
         one = found.get(item)
@@ -218,7 +218,7 @@ def _judge_all(items: Sequence[Selected], found: Mapping[UUID, Judged], verdict:
         one.result = (
             _conflict(one, version, digest, winners)
             or _not_yours(one, grants, by)
-            or _blocked(one, verdict, kind, policy, by)
+            or _blocked(one, vote, kind, policy, by)
         )
 
 
@@ -286,16 +286,26 @@ def _not_yours(one: Judged, grants: Any, by: By) -> ItemResult | None:
     return None if permission.allowed else _told(one, "blocked", permission.reason)
 
 
-def _blocked(one: Judged, verdict: Verdict, kind: str, policy: Current, by: By) -> ItemResult | None:
-    reason = batch_block_reason(verdict, _as_batch_item(one, policy, by), batch_type=kind)
-    if reason is None and verdict is Verdict.APPROVE:
-        permission = may_approve(by.user.pk, one.parties)
-        hidden = hidden_at(one.read.payload, one.case.action.type.machine_paths)
-        reason = f"hidden characters in {', '.join(hidden)}" if hidden else permission.reason
+def _blocked(one: Judged, vote: Vote, kind: str, policy: Current, by: By) -> ItemResult | None:
+    reason = batch_block_reason(vote.verdict, _as_batch_item(one, policy, by), batch_type=kind)
+    if reason is None and vote.verdict is Verdict.APPROVE:
+        reason = _not_approvable(one, vote, policy, by)
     return _told(one, "blocked", reason) if reason else None
 
 
 def _as_batch_item(one: Judged, policy: Current, by: By) -> BatchItem:
+def _not_approvable(one: Judged, vote: Vote, policy: Current, by: By) -> str:
+    """What else stands against this approval; the agent's own doubt does unless a reason is given."""
+    action = one.case.action
+    hidden = hidden_at(one.read.payload, action.type.machine_paths)
+    if hidden:
+        return f"hidden characters in {', '.join(hidden)}"
+    doubted = doubt_of(action.confidence, policy.document.of(action.type_id).rules().low_mark)
+    if doubted and not vote.rationale:
+        return f"{doubted}; give a reason"
+    return may_approve(by.user.pk, one.parties).reason
+
+
     action, row = one.case.action, one.item
     found, currency = amount(action.type, one.read.payload)
     claimed = row.claimed_by if row.claimed_until and row.claimed_until > one.case.now else None

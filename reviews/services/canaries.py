@@ -26,10 +26,9 @@ from reviews.services.proposing import Birth, Proposer, action_type, message_tex
 from reviews.services.rights import demand
 from reviews.services.sql import Statement
 from reviews.services.voting import Vote, insert_vote, vote_event
-from reviews.states import Outcome, Status, Verdict
+from reviews.states import LET_THROUGH, Outcome, Status, Verdict
 
 SHORTEST_NOTE, LONGEST_NOTE = 10, 1000
-_MADE_FROM = (Status.APPROVED, Status.EXECUTING, Status.SUCCEEDED, Status.REVERSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +66,7 @@ def _twin(source: UUID, by: By) -> Action:
     row = Action.objects.select_related("type").filter(id=source).first()
     if row is None or not reached(by.user).filter(queue=row.type.queue_id).exists():
         raise NotFound("there is no such action, or it is out of your reach")
-    if row.state not in _MADE_FROM or DeskItem.objects.filter(action=row, was_check=True).exists():
+    if row.state not in LET_THROUGH or DeskItem.objects.filter(action=row, was_check=True).exists():
         raise WrongState(f"a check is made from what was let through; this is {row.state}", state=row.state)
     if row.proposer_id is None or row.plan_id or row.reverses_id or row.type.question or row.type.plan:
         raise WrongState("a check is made from a single action of an agent: no plan, step, question or reversal")

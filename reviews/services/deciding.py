@@ -24,8 +24,11 @@ from reviews.ids import new_id
 from reviews.models import Action, Decision, DeskItem, Retraction, Revision
 from reviews.policy import Case as Matter
 from reviews.policy import Parties, may_approve, may_decide
-from reviews.queries.policy import grants_of
-from reviews.reasons import rationale_required, worded
+from reviews.policy.document import PaceIn, TypePolicy
+from reviews.queries.policy import grants_of, policy_of
+from reviews.queries.precedents import against
+from reviews.queries.reasons import doubt
+from reviews.reasons import why_required, worded
 from reviews.registry import amount
 from reviews.schemas import DecisionIn, Seen
 from reviews.services.base import (
@@ -39,6 +42,7 @@ from reviews.services.base import (
     last_numbers,
     lock,
     locked_item,
+    reached,
 )
 from reviews.services.canaries import close_canary, take_verdict
 from reviews.services.pacing import demand_look, demand_pace
@@ -68,8 +72,9 @@ def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
         demand_seen(case, row, version=seen.version, digest=seen.digest)
         read = read_revision(case.action, case.action.type)
         demand_authority(case, read, by)
-        words = reason_for(case.action, decision)
-        dwell = look(case, read, seen, by)
+        policy = policy_of(case.action.type_id)
+        words = reason_for(case.action, decision, by, policy)
+        dwell = look(case, read, seen, by, policy.pace)
         vote = Vote(
             verdict=decision.verdict,
             code=decision.reason_code,
@@ -86,19 +91,24 @@ def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
     return made
 
 
-def reason_for(action: Action, decision: DecisionIn) -> str:
-    required = rationale_required(decision.verdict, Risk(action.risk))
+def reason_for(action: Action, decision: DecisionIn, by: By, policy: TypePolicy) -> str:
+    """The words to record; asked for by the risk, by the agent's own doubt, by precedents that went the other way."""
+    verdict = decision.verdict
+    queues = reached(by.user).values_list("queue", flat=True)
+    required = why_required(
+        verdict, Risk(action.risk), doubted=doubt(action, policy), against=against(action, verdict.value, list(queues))
+    )
     return worded(action.type, decision.verdict, decision.reason_code, decision.rationale, required=required)
 
 
-def look(case: Case, read: Read, seen: Seen, by: By) -> int:
+def look(case: Case, read: Read, seen: Seen, by: By, pace: PaceIn) -> int:
     """Dwell and pace, and that nothing was added to what was shown."""
     evidence, message = last_numbers(case.action.id)
     if (seen.evidence, seen.message) != (evidence, message):
         raise StaleRevision("something was added since you opened it")
-    demand_pace(user=by.user, risk=Risk(case.action.risk), now=case.now)
+    demand_pace(user=by.user, action=case.action, now=case.now, most=pace.per_minute)
     words = len(all_texts(read.payload).split())
-    return demand_look(action=case.action, user=by.user, opened_at=seen.opened_at, words=words)
+    return demand_look(action=case.action, user=by.user, opened_at=seen.opened_at, words=words, least=pace.dwell)
 
 
 def demand_authority(case: Case, read: Read, by: By) -> None:

@@ -16,8 +16,9 @@ from reviews.errors import DeskError, InvalidDecision, InvalidPayload, desk_erro
 from reviews.facts import gather
 from reviews.models import Action, ActionType, DeskItem
 from reviews.policy import Routing, route, strictest
+from reviews.policy.document import TypePolicy
 from reviews.prio import pack_prio
-from reviews.queries.policy import current_policy
+from reviews.queries.policy import current_policy, policy_of
 from reviews.reasons import worded
 from reviews.registry import amount, canonical
 from reviews.schemas import DecisionIn, Seen
@@ -90,10 +91,11 @@ def edit(
         demand_seen(case, row, version=seen.version, digest=seen.digest)
         old = read_revision(case.action, case.action.type)
         demand_authority(case, old, by)
-        words = _edit_reason(case.action, decision, rationale, reason_code)
+        policy = policy_of(case.action.type_id)
+        words = _edit_reason(case.action, decision, rationale, reason_code, by, policy)
         if decision is not None:
             demand_fresh(Risk(case.action.risk), by)
-        dwell = look(case, old, seen, by) if decision else None
+        dwell = look(case, old, seen, by, policy.pace) if decision else None
         judged = judge(case, old, payload)
         own = may_self_edit(case.action.type, case.action) and judged.needed == 1 and not judged.raised
         text = text_of(judged.body)
@@ -108,11 +110,13 @@ def edit(
     return EditResult(case.action.revision, decision is not None and not why_not, why_not)
 
 
-def _edit_reason(action: Action, decision: DecisionIn | None, rationale: str, reason_code: str) -> str:
+def _edit_reason(
+    action: Action, decision: DecisionIn | None, rationale: str, reason_code: str, by: By, policy: TypePolicy
+) -> str:
     """Why it was edited. An answer to a question needs no reason beside itself."""
     required = not action.type.question
     if decision is not None and decision.reason_code and not decision.rationale.strip():
-        return reason_for(action, decision)
+        return reason_for(action, decision, by, policy)
     words = decision.rationale if decision is not None else rationale
     return worded(action.type, "edit", reason_code, words, required=required)
 

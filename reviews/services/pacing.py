@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.core import signing
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from reviews.errors import InvalidDecision, TooFast
@@ -35,8 +36,8 @@ def shown_at(token: str, user: User, subject: str) -> datetime | None:
     return datetime.fromtimestamp(millis / 1000, UTC)
 
 
-def demand_look(*, action: Action, user: User, opened_at: datetime | None, words: int) -> int:
-    """Milliseconds the item was looked at. InvalidDecision if that was too short a time."""
+def demand_look(*, action: Action, user: User, opened_at: datetime | None, words: int, least: float = 0.0) -> int:
+    """Milliseconds the item was looked at. InvalidDecision if that was too short; `least`: what its type asks for."""
     risk = Risk(action.risk)
     if opened_at is None:
         raise InvalidDecision("open it first: the page's stamp is missing or not valid")
@@ -44,7 +45,7 @@ def demand_look(*, action: Action, user: User, opened_at: datetime | None, words
     if risk is Risk.LOW:
         since = max(opened_at, _previous(user) or opened_at)
     shown = (timezone.now() - since).total_seconds()
-    least = minimum_dwell(risk, words, settings.TIMINGS)
+    least = minimum_dwell(risk, words, settings.TIMINGS, at_least=least)
     if shown < least:
         raise InvalidDecision(f"Opened {max(shown, 0):.1f} s ago. Look first.", wait=least - shown)
     return int((timezone.now() - opened_at).total_seconds() * 1000)
@@ -70,21 +71,20 @@ def demand_batch_look(*, count: int, opened_at: datetime | None) -> int:
     return int(shown * 1000)
 
 
-def demand_pace(*, user: User, risk: Risk, now: datetime) -> None:
-    """TooFast, with the seconds to wait, after too many single verdicts in a minute."""
+def demand_pace(*, user: User, action: Action, now: datetime, most: int | None = None) -> None:
+    """TooFast, with the seconds to wait, after too many single verdicts in a minute: at this risk, `most` of a type."""
+    risk = Risk(action.risk)
     alike = (Risk.HIGH, Risk.CRITICAL) if risk.rank >= Risk.HIGH.rank else (risk,)
-    cap = settings.TIMINGS.caps_per_minute[risk]
-    recent = list(
-        Decision.objects.filter(
-            reviewer=user,
-            via="single",
-            verdict__in=("approve", "reject"),
-            risk__in=alike,
-            created_at__gt=now - _MINUTE,
-        )
-        .order_by("-created_at")
-        .values_list("created_at", flat=True)[:cap]
+    mine = Decision.objects.filter(
+        reviewer=user, via="single", verdict__in=("approve", "reject"), created_at__gt=now - _MINUTE
     )
+    _demand_under(mine.filter(risk__in=alike), settings.TIMINGS.caps_per_minute[risk], now, "at this risk")
+    if most is not None:
+        _demand_under(mine.filter(action__type=action.type_id), most, now, "of this type")
+
+
+def _demand_under(mine: QuerySet[Decision], cap: int, now: datetime, what: str) -> None:
+    recent = list(mine.order_by("-created_at").values_list("created_at", flat=True)[:cap])
     if len(recent) >= cap:
         wait = max(1, int((recent[-1] + _MINUTE - now).total_seconds()) + 1)
-        raise TooFast(f"{cap} decisions in a minute is the most at this risk", wait=wait)
+        raise TooFast(f"{cap} decisions in a minute is the most {what}", wait=wait)

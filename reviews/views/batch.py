@@ -15,8 +15,10 @@ from reviews import forms
 from reviews.errors import DeskError, InvalidDecision
 from reviews.models import ActionType, DeskItem
 from reviews.policy import batch_dwell
+from reviews.queries.canaries import debriefs
+from reviews.queries.reasons import offered
 from reviews.queries.rows import Row, rows
-from reviews.reasons import Preset, presets
+from reviews.reasons import Preset
 from reviews.schemas import ItemResult
 from reviews.services import batch_decide, retract_batch, shown_at, stamp_shown
 from reviews.states import Verdict
@@ -80,7 +82,7 @@ def _presets(found: list[Row], verdict: Verdict) -> tuple[Preset, ...]:
     """The reasons on offer: a type's own where all are of one type."""
     types = {row.type for row in found}
     kind = ActionType.objects.filter(name=types.pop()).first() if len(types) == 1 else None
-    return presets(kind or ActionType(presets={}), verdict.value)
+    return offered(kind or ActionType(presets={}), verdict.value)
 
 
 def _odd(found: list[Row]) -> dict[str, str]:
@@ -123,6 +125,8 @@ def _decided(request: HttpRequest) -> HttpResponse:
         "batch": result.batch,
         "results": [*result.results, *absent],
         "applied": result.applied,
+        "checks": debriefs(result.checks),
+        "bounced": result.bounced,
         "verdict": verdict.value,
         "said": "approved" if verdict is Verdict.APPROVE else "rejected",
         "back_url": with_query("queue", q=request.POST.get("q", "")[:1000]),

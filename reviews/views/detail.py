@@ -17,16 +17,19 @@ from reviews.forms import shown_or_now
 from reviews.masking import folded
 from reviews.models import BindingPrecedent
 from reviews.policy import minimum_dwell
+from reviews.queries.canaries import debriefs
 from reviews.queries.detail import Detail, by_action, by_ref
 from reviews.queries.filters import REF
 from reviews.queries.history import history, proposer
 from reviews.queries.payload import Sight
 from reviews.queries.plans import steps
-from reviews.queries.precedents import panel
+from reviews.queries.policy import policy_of
+from reviews.queries.precedents import against, panel
+from reviews.queries.reasons import doubt
 from reviews.queries.returned import returned
 from reviews.queries.talk import advice_hidden, following, said_before, unread
 from reviews.queries.usual import usual_values
-from reviews.reasons import rationale_required
+from reviews.reasons import why_required
 from reviews.schema_form import build
 from reviews.services.binding import RIGHT as BIND
 from reviews.services.reading import has_opened, must_be_whole, saw_whole, stamp_whole
@@ -141,9 +144,10 @@ def context(request: HttpRequest, found: Detail) -> dict[str, Any]:
         "colleagues": found.reader.colleagues(found.item.queue_id) if found.item and found.pending else [],
         "proposer": proposer(found),
         "dwell": dwell(found),
-        "one_step": not rationale_required(Verdict.APPROVE, Risk(found.action.risk)) and not found.kind.question,
+        "one_step": not asked_for(found, Verdict.APPROVE) and not found.kind.question,
         "claimed_by_me": _claimer(found) == user.pk,
         "claimed_by": _claim(found, user.pk),
+        "check": next(iter(debriefs([found.item.id])), None) if found.item and found.was_check else None,
         "full_record": user.has_perm("audit.view_audit"),
     }
 
@@ -181,10 +185,18 @@ def _run_url(found: Detail) -> str:
         return ""
 
 
+def asked_for(found: Detail, verdict: Verdict) -> str:
+    """Why this verdict must bring a reason, in words; empty where it need not."""
+    turned = against(found.action, verdict.value, list(found.reader.queues)) if found.pending else ""
+    unsure = doubt(found.action, policy_of(found.kind.name))
+    return why_required(verdict, Risk(found.action.risk), doubted=unsure, against=turned)
+
+
 def dwell(found: Detail) -> float:
     """Seconds the reader must have had it open, as the service will ask."""
     words = len(all_texts(found.payload or {}).split())
-    return minimum_dwell(Risk(found.action.risk), words, settings.TIMINGS)
+    least = policy_of(found.kind.name).pace.dwell
+    return minimum_dwell(Risk(found.action.risk), words, settings.TIMINGS, at_least=least)
 
 
 def _claimer(found: Detail) -> int | None:

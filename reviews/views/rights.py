@@ -12,7 +12,7 @@ from reviews.queries.policy import grants_of
 from reviews.registry import amount
 from reviews.services.deciding import parties_of
 from reviews.services.reading import must_be_whole
-from reviews.states import RETRYABLE, Risk, Status
+from reviews.states import LET_THROUGH, RETRYABLE, Risk, Status
 from reviews.visible import hidden_at
 
 
@@ -94,6 +94,14 @@ class After(NamedTuple):
     again: bool
     reverse: bool
     answer: bool
+    check: bool  # may be used to seed a check
+
+
+def _seeds(found: Detail, user: User) -> bool:
+    """Whether a lead may make a check of it; the service asks again, and for more."""
+    alone = found.action.proposer_id is not None and found.action.plan_id is None and found.action.reverses_id is None
+    plain = not (found.kind.question or found.kind.plan)
+    return alone and plain and found.action.state in LET_THROUGH and user.has_perm("reviews.add_canary")
 
 
 def after(found: Detail, user: User) -> After:
@@ -108,5 +116,6 @@ def after(found: Detail, user: User) -> After:
         settle=state == Status.IN_DOUBT,
         again=state in RETRYABLE and release is None,
         reverse=state == Status.SUCCEEDED and found.kind.has_undo and action.reverses_id is None,
+        check=_seeds(found, user),
         answer=found.question is not None and user.pk in (action.owner_id, action.requested_by_id),
     )

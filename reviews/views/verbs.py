@@ -20,10 +20,11 @@ from reviews import forms
 from reviews.durations import span
 from reviews.errors import DeskError, InvalidDecision
 from reviews.expecting import narrowed, replaced
+from reviews.queries.canaries import debriefs
 from reviews.queries.detail import Detail, by_action
 from reviews.queries.filters import REF
-from reviews.reasons import presets, rationale_required
-from reviews.schema_form import read
+from reviews.queries.reasons import offered
+from reviews.schema_form import draft
 from reviews.services import (
     By,
     ask,
@@ -43,7 +44,7 @@ from reviews.services import (
 from reviews.services import answer as answer_question
 from reviews.services.asking import asked_enough
 from reviews.states import Risk, Verdict
-from reviews.views.detail import context, find
+from reviews.views.detail import asked_for, context, find
 from reviews.views.edge import (
     by_of,
     desk_page,
@@ -128,8 +129,8 @@ def decide_view(request: HttpRequest, ref: str) -> HttpResponse:
     more: dict[str, Any] = {
         "verdict": verdict,
         "label": _VERDICTS[verdict],
-        "presets": presets(found.kind, verdict),
-        "required": rationale_required(Verdict(verdict), Risk(found.action.risk)),
+        "presets": offered(found.kind, verdict),
+        "required": asked_for(found, Verdict(verdict)),
     }
     if request.method == "GET":
         return _form(request, found, "decide", **more | _cited(request))
@@ -146,12 +147,20 @@ def _decide(request: HttpRequest, found: Detail) -> HttpResponse:
     decision = forms.decision(request.POST)
     made = decide(item=item_of(found), seen=_seen(request, found), decision=decision, by=confirmed(request))
     after = find(request, found.ref)
+    if after.was_check:
+        return debriefed(request, found)
     said = "Approved" if decision.verdict is Verdict.APPROVE else "Rejected"
     if after.pending:
         return done(request, found, f"{said} {found.ref}. It needs another approval.", gone=True, undo=made.id)
     window = after.release_in
     words = f"{said} {found.ref}: {found.title}"
     return done(request, found, words, gone=True, undo=made.id, window=window, window_words=span(window or 0))
+
+
+def debriefed(request: HttpRequest, found: Detail) -> HttpResponse:
+    """In place of what was done: it was a check, and what there was to see. There is nothing to take back."""
+    (check,) = debriefs([item_of(found)])
+    return done(request, found, f"{check.words} {check.note}", gone=True, check=check)
 
 
 @require_POST
@@ -213,7 +222,7 @@ def _corrected(request: HttpRequest, found: Detail, expects: Mapping[str, Any]) 
     if expects.get("kind") != "field":
         return None
     name = path.rpartition(".")[2]
-    value = read(*narrowed(held, found.schema, path), request.POST).get(name)
+    value = draft(*narrowed(held, found.schema, path), request.POST).payload.get(name)
     changed = replaced(held, path, value)
     return None if changed == held else changed
 
@@ -230,7 +239,7 @@ def comment_view(request: HttpRequest, ref: str) -> HttpResponse:
 @desk_page
 def escalate_view(request: HttpRequest, ref: str) -> HttpResponse:
     found = find(request, ref)
-    more: dict[str, Any] = {"groups": _targets(found), "presets": presets(found.kind, "escalate"), "required": True}
+    more: dict[str, Any] = {"groups": _targets(found), "presets": offered(found.kind, "escalate"), "required": True}
     if request.method == "GET":
         return _form(request, found, "escalate", **more)
     return _tried(request, found, "escalate", _escalate, **more)
@@ -301,7 +310,7 @@ def assign_view(request: HttpRequest, ref: str) -> HttpResponse:
     chosen = next((person for person in people if str(person.pk) == wanted), None)
     if wanted and chosen is None:
         raise InvalidDecision("choose somebody who sees this queue")
-    assign(item=item_of(found), assignee=chosen, by=by_of(request))
+    chosen = assign(item=item_of(found), assignee=chosen, by=by_of(request))
     return done(
         request, found, f"{found.ref} is for {chosen}." if chosen else f"{found.ref} is for nobody.", reload=True
     )

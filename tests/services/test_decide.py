@@ -297,7 +297,7 @@ def test_a_decision_costs_the_same_however_long_the_queue(django_assert_num_quer
             build.pending(house)
         item = build.pending(house)
         shown = build.seen(item)
-        with as_role("web"), django_assert_num_queries(21):
+        with as_role("web"), django_assert_num_queries(24):
             services.decide(item=item.id, seen=shown, decision=APPROVE, by=house.by())
 
 
