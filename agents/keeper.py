@@ -18,6 +18,8 @@ from django.db import DatabaseError, connection
 
 from agents import queries, services
 from agents.pulse import EVERY, beat
+from audit.indexing import index_for
+from audit.keys import refill
 from audit.queries import job_waiting
 from audit.receipts import give_waiting
 from reviews import services as desk
@@ -105,6 +107,8 @@ class Keeper:
             Verb("ring", self._ring),
             Verb("precedents", desk.tend_precedents),
             Verb("roll up counts", _roll_up, ROLLUP_EVERY),
+            Verb("index words", index_for, ROLLUP_EVERY),
+            Verb("spare keys", refill, ROLLUP_EVERY),
             Verb("audit jobs", self.verifier.look, ROLLUP_EVERY),
             Verb("watchdog", self._watch, ALARM_EVERY),
             Verb("sign of life", self._beat, EVERY),

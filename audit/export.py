@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit import queries, registry, verify
+from audit import queries, registry, seal, verify
 from audit.canonical import b64, encode, stamp
 from audit.notes import note, proof_text
 from audit.tiles import TileWriter
@@ -153,27 +154,28 @@ class _Writer:
 
     def _content(self) -> Iterator[bytes]:
         """A line for each committed text: open, withheld or erased. A text that is just gone has none."""
-        wanted = set(self.promised)
-        texts = {slot: text for text in self._texts() if (slot := (str(text.event), text.field)) in wanted}
+        waiting = set(self.promised)
+        for text in self._texts():
+            slot = (str(text.event), text.field)
+            if slot in waiting:
+                waiting.discard(slot)
+                yield encode({"event": slot[0], "field": slot[1]} | self._told(text))
         for slot in self.promised:
-            line: dict[str, Any] = {"event": slot[0], "field": slot[1]}
-            text = texts.get(slot)
-            if text is not None and self._may_open(slot[1]):
-                line |= {"state": "open", "salt": b64(text.salt), "body": b64(text.body)}
-            elif text is not None:
-                line |= {"state": "withheld"}
-            elif slot in self.erased:
-                line |= {"state": "erased", "by": self.erased[slot]}
-            else:
-                continue
-            yield encode(line)
+            if slot in waiting and slot in self.erased:
+                yield encode({"event": slot[0], "field": slot[1], "state": "erased", "by": self.erased[slot]})
+
+    def _told(self, text: registry.Text) -> dict[str, Any]:
+        if text.body is None or not self._may_open(text.field):
+            return {"state": "withheld"}
+        return {"state": "open", "salt": b64(text.salt), "body": b64(text.body)}
 
     def _may_open(self, name: str) -> bool:
         return self.request.fields is None or name in self.request.fields
 
     def _texts(self) -> Iterator[registry.Text]:
-        for event, name, salt, body in _rows("SELECT event_id, field, salt, body FROM audit.content WHERE scheme = 0"):
-            yield registry.Text(event, name, bytes(salt), bytes(body))
+        sql = "SELECT event_id, field, salt, scheme, body FROM audit.content"
+        for event, name, salt, scheme, body in _rows(sql):
+            yield _text(event, name, seal.Lying(bytes(salt), scheme, bytes(body)))
         for source in registry.texts().values():
             yield from source(self.request.cases)
 
@@ -192,6 +194,14 @@ class _Writer:
         with (self.folder / name).open("wb") as file:
             for line in lines:
                 file.write(line + b"\n")
+
+
+def _text(event: UUID, name: str, lies: seal.Lying) -> registry.Text:
+    """A text of the record's own, opened where this process may."""
+    try:
+        return registry.Text(event, name, *seal.opened(lies))
+    except seal.CannotOpen:
+        return registry.Text(event, name, b"", None)
 
 
 def _rows(sql: str, *values: int) -> Iterator[tuple[Any, ...]]:

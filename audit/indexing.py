@@ -1,5 +1,6 @@
 """Files sequenced events under their words, so that the search finds them. Login: router."""
 
+import time
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -8,8 +9,19 @@ from django.db import connection, transaction
 from audit import registry, seal
 from audit.words import tokens
 
-BATCH = 500
+BATCH = 250
+TURN = 0.2  # seconds that a keeper's sweep may spend on it
 LONGEST = 4_000  # characters of one text; an artefact may have a million
+
+
+def index_for(seconds: float = TURN) -> int:
+    """As many batches as fit into this time, at least one; how many events."""
+    until, done = time.monotonic() + seconds, 0
+    while some := index_next():
+        done += some
+        if time.monotonic() > until:
+            break
+    return done
 
 
 def index_next(most: int = BATCH) -> int:

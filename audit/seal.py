@@ -11,6 +11,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -25,6 +26,7 @@ from django.db import connection
 
 PLAIN, SEALED = 0, 1
 SALT = 32
+MARK = b"\x01"  # how every sealed text begins
 ENTRY = 96  # key id, ephemeral key, wrapped key and its tag
 NO_SALT = bytes(SALT)  # stands in a sealed row's salt column
 
@@ -82,6 +84,11 @@ def keyed(purpose: str, body: bytes) -> bytes | None:
     return hmac.digest(secret.encode(), purpose.encode() + b"\0" + body, "sha256") if secret else None
 
 
+def proposal_mark(type_name: str, dedup_key: str, body: bytes) -> bytes:
+    """By which a repeated proposal is told from another one under the same key, where bytes lie sealed."""
+    return keyed("proposal", f"{type_name}\0{dedup_key}\0".encode() + body) or NO_SALT
+
+
 def person(ref: str) -> bytes:
     """The subject of what names a person. Pseudonyms are random, so their hash needs no key."""
     return hashlib.sha256(b"person " + ref.encode()).digest()
@@ -90,11 +97,24 @@ def person(ref: str) -> bytes:
 # Sealing -------------------------------------------------------------------------------------------------------------
 
 
-def lying(case: str, salt: bytes, body: bytes, *, to_agents: bool = False, mark: bytes = NO_SALT) -> Lying:
-    """How a text of this case is stored now: as it is, or sealed to the case's subject."""
-    if not is_on():
-        return Lying(salt, PLAIN, body)
-    return Lying(mark, SEALED, seal(readers(case, to_agents=to_agents), salt, body))
+@dataclass
+class Sealer:
+    """How the texts of one case are stored now: as they are, or sealed to the case's subject.
+
+    `subject` is given where the case is just being born; else the database knows it.
+    """
+
+    case: str
+    subject: bytes | None = None
+    _readers: dict[bool, list[Reader]] = field(default_factory=dict)
+
+    def lying(self, salt: bytes, body: bytes, *, to_agents: bool = False, mark: bytes = NO_SALT) -> Lying:
+        """The row's columns. `to_agents`: a worker of the agents has to read it again. `mark`: see `proposal_mark`."""
+        if not is_on():
+            return Lying(salt, PLAIN, body)
+        if to_agents not in self._readers:
+            self._readers[to_agents] = readers(self.case, to_agents=to_agents, subject=self.subject)
+        return Lying(mark, SEALED, seal(self._readers[to_agents], salt, body))
 
 
 def readers(case: str, *, to_agents: bool = False, subject: bytes | None = None) -> list[Reader]:
@@ -118,7 +138,7 @@ def group(name: str) -> bytes:
 def seal(to: Sequence[Reader], salt: bytes, body: bytes) -> bytes:
     key, nonce = os.urandom(32), os.urandom(12)
     entries = b"".join(wrap(reader, key) for reader in to)
-    return bytes([1, len(to)]) + entries + nonce + AESGCM(key).encrypt(nonce, salt + body, entries)
+    return MARK + bytes([len(to)]) + entries + nonce + AESGCM(key).encrypt(nonce, salt + body, entries)
 
 
 def wrap(reader: Reader, secret: bytes) -> bytes:
@@ -152,6 +172,19 @@ def opened(lies: Lying, digest: bytes | None = None) -> tuple[bytes, bytes]:
     if digest is not None and hashlib.sha256(salt + body).digest() != digest:
         raise CannotOpen("what was sealed is not what was committed to")
     return salt, body
+
+
+def plain(salt: bytes, scheme: int, body: bytes, digest: bytes | None = None) -> bytes | None:
+    """The body of a row, opened and compared; None where it cannot be had any more."""
+    try:
+        return opened(Lying(bytes(salt), scheme, bytes(body)), None if digest is None else bytes(digest))[1]
+    except CannotOpen:
+        return None
+
+
+def unsealed(raw: bytes) -> bytes:
+    """What has no columns to say how it lies: JSON as it is, or a sealed text, which no JSON begins like."""
+    return opened(Lying(NO_SALT, SEALED, raw))[1] if raw[:1] == MARK else raw
 
 
 def value(lies: Lying) -> str | None:
@@ -198,9 +231,12 @@ def _by_subject(entries: Sequence[bytes]) -> bytes:
 # Keys in files -------------------------------------------------------------------------------------------------------
 
 
+KEYLESS = {"agent", "sequencer", "auditor"}
+
+
 def master_key() -> Private | None:
     """Opens subjects' keys: in the secrets of web, router and executor."""
-    return read_key("seal.key")
+    return read_key("seal.key") if settings.DATABASE_ROLE not in KEYLESS else None
 
 
 def own_key() -> Private | None:

@@ -1,5 +1,6 @@
 """The only writers of the record, but for the sequencer."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 
-from audit import events, receipts, registry
+from audit import events, receipts, registry, seal
 from audit.entries import ZERO, Actor, Chain, Entry, Secret, prepare
 from audit.ids import uuid7
 
@@ -15,7 +16,8 @@ __all__ = ["Actor", "Chain", "Entry", "erase", "fresh", "load_chain", "now", "pr
 
 CONTENT = (
     "INSERT INTO audit.content (event_id, field, salt, scheme, body)"
-    " SELECT i, f, s, 0, b FROM unnest(%s::uuid[], %s::text[], %s::bytea[], %s::bytea[]) AS t (i, f, s, b)"
+    " SELECT i, f, s, k, b FROM unnest(%s::uuid[], %s::text[], %s::bytea[], %s::int[], %s::bytea[])"
+    " AS t (i, f, s, k, b)"
 )
 
 
@@ -75,18 +77,18 @@ def recording(entries: Sequence[Entry]) -> list[tuple[str, list[Any]]]:
     written: list[tuple[str, list[Any]]] = [
         ("INSERT INTO audit.event (leaf) SELECT unnest(%s::bytea[])", [[e.leaf for e in entries]])
     ]
-    if secrets := [(e.id, s) for e in entries for s in e.contents]:
-        written.append((CONTENT, _columns(secrets)))
+    if rows := [(e.id, s.field, *_lying(e, s)) for e in entries for s in e.contents]:
+        written.append((CONTENT, [list(column) for column in zip(*rows, strict=True)]))
     return written
 
 
-def _columns(secrets: Sequence[tuple[UUID, Secret]]) -> list[Any]:
-    return [
-        [event for event, _ in secrets],
-        [s.field for _, s in secrets],
-        [s.salt for _, s in secrets],
-        [s.body for _, s in secrets],
-    ]
+def _lying(entry: Entry, secret: Secret) -> seal.Lying:
+    """How a text is stored: one that names a person belongs to them, any other to the case's subject."""
+    if not seal.is_on():
+        return seal.Lying(secret.salt, seal.PLAIN, secret.body)
+    subject = seal.person(json.loads(entry.leaf)["actor"]["ref"]) if secret.field == "identity" else None
+    sealer = seal.Sealer(entry.case, subject)
+    return sealer.lying(secret.salt, secret.body, to_agents=secret.field == "rationale")
 
 
 def _demand_atomic() -> None:

@@ -13,10 +13,10 @@ def tokens(text: str) -> tuple[str, ...]:
     """Each word once, in order; what a text is filed under, and what a search asks for."""
     plain = unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
     found = list(dict.fromkeys(WORD.findall(plain)))[:MOST]
-    return tuple(_hidden(word) for word in found) if seal.is_on() else tuple(found)
+    return tuple(hidden(word) for word in found) if seal.is_on() else tuple(found)
 
 
-def _hidden(word: str) -> str:
+def hidden(word: str) -> str:
     """Equal words stay equal; which word it is, only holders of the installation's secret can try."""
     made = seal.keyed("word", word.encode())
     if made is None:

@@ -118,6 +118,8 @@ class Desk:
             for command in TABLES:
                 self._manage(command)
             machine.write_private(applied, mark + "\n")
+        if not (self.place.secrets / "seal.key").exists() or self.place.environ.get("ASSENTRY_SEAL") == "on":
+            self._manage("seal_keys")
         for command in CONTENTS:
             self._manage(command)
 

@@ -115,7 +115,8 @@ def _step(plan: Action, number: int | None) -> Mapping[str, Any] | None:
     """A step of the approved plan: {"type": ..., "fixed": {path: value}}."""
     row = Revision.objects.filter(action=plan, number=plan.revision).select_related("body").first()
     body = getattr(row, "body", None)
-    steps = payload_of(body.body).get("steps") if body is not None else None
+    text = body.plain if body is not None else None
+    steps = payload_of(text).get("steps") if text is not None else None
     if not isinstance(steps, list) or number is None or not 0 <= number < len(steps):
         return None
     return steps[number] if isinstance(steps[number], Mapping) else None

@@ -165,6 +165,7 @@ GRANTS: list[Grant] = [
     Grant("executor", "reviews_leasable(uuid)", "EXECUTE"),
     Grant("executor", "reviews_exit(uuid)", "EXECUTE"),
     Grant("executor", "reviews_leased_body(uuid)", "EXECUTE"),
+    Grant("executor", "reviews_leased_text(uuid)", "EXECUTE"),
     Grant("web router executor", "reviews_unclear(uuid)", "EXECUTE"),
     Grant("web router executor", "reviews_stopped(text,uuid)", "EXECUTE"),
     Grant("web router executor", "reviews_votes(uuid)", "EXECUTE"),

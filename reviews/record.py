@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from audit import registry
+from audit import registry, seal
 from audit.canonical import b64
+from audit.services import now
 from reviews.models import (
     Action,
     Attempt,
@@ -28,6 +30,7 @@ from reviews.models import (
     RevisionBody,
     User,
 )
+from reviews.states import Status
 
 CHUNK = 2_000
 KEPT_IN = {"payload": Revision, "text": Message, "message": Message, "evidence": Evidence}
@@ -65,30 +68,42 @@ def lines(cases: Collection[str] | None) -> Iterator[dict[str, Any]]:
 
 
 def texts(cases: Collection[str] | None) -> Iterator[registry.Text]:
-    """Payloads, messages and evidence that are not sealed.
+    """Payloads, messages and evidence; what is sealed and cannot be opened here comes without its bytes.
 
     A text that came with the proposal goes by its number there; one with an event of its own by its kind.
     """
-    plain = Q(scheme=0)
-    for event, salt, body in _of(RevisionBody, "revision__action_id", cases, plain).values_list(
-        "revision__event_id", "salt", "body"
-    ):
-        yield registry.Text(event, "payload", bytes(salt), bytes(body))
-    for event, number, salt, body in _of(MessageBody, "message__action_id", cases, plain).values_list(
-        "message__event_id", "message__number", "salt", "body"
-    ):
+    bodies = _of(RevisionBody, "revision__action_id", cases).values_list(
+        "revision__event_id", "revision__digest", "salt", "scheme", "body"
+    )
+    for event, digest, *lies in bodies:
+        yield _text(event, "payload", digest, lies)
+    messages = _of(MessageBody, "message__action_id", cases).values_list(
+        "message__event_id", "message__number", "message__digest", "salt", "scheme", "body"
+    )
+    for event, number, digest, *lies in messages:
         for field in ("text", f"message_{number}"):
-            yield registry.Text(event, field, bytes(salt), bytes(body))
-    for event, number, salt, body in _of(EvidenceBody, "evidence__action_id", cases, plain).values_list(
-        "evidence__event_id", "evidence__number", "salt", "body"
-    ):
+            yield _text(event, field, digest, lies)
+    artefacts = _of(EvidenceBody, "evidence__action_id", cases).values_list(
+        "evidence__event_id", "evidence__number", "evidence__digest", "salt", "scheme", "body"
+    )
+    for event, number, digest, *lies in artefacts:
         for field in ("evidence", f"evidence_{number}"):
-            yield registry.Text(event, field, bytes(salt), bytes(body))
+            yield _text(event, field, digest, lies)
 
 
-def _of(model: Any, path: str, cases: Collection[str] | None, where: Q | None = None) -> Any:
+def _text(event: UUID, field: str, digest: bytes, lies: Sequence[Any]) -> registry.Text:
+    salt, scheme, body = lies
+    if scheme == seal.PLAIN:  # what was changed behind the gate is the verifier's to find
+        return registry.Text(event, field, bytes(salt), bytes(body))
+    try:
+        return registry.Text(event, field, *seal.opened(seal.Lying(salt, scheme, bytes(body)), bytes(digest)))
+    except seal.CannotOpen:
+        return registry.Text(event, field, b"", None)
+
+
+def _of(model: Any, path: str, cases: Collection[str] | None) -> Any:
     """The model's rows, of all actions or of these cases, read a chunk at a time."""
-    rows: QuerySet[Any] = model.objects.filter(where or Q())
+    rows: QuerySet[Any] = model.objects.all()
     if cases is not None:
         wanted = [case.removeprefix("action:") for case in cases if case.startswith("action:")]
         rows = rows.filter(**{f"{path}__in": [UUID(case) for case in wanted if is_uuid(case)]})
@@ -146,5 +161,11 @@ def guard(case: str) -> str:
     action = case.removeprefix("action:")
     if not case.startswith("action:") or not is_uuid(action):
         return ""
-    is_open = Action.objects.filter(pk=action, closed_at=None).exists()
-    return "the action is still open; its texts are erased once it is over" if is_open else ""
+    row = Action.objects.filter(pk=action).first()
+    if row is None or (row.closed_at is not None and (row.state != Status.REJECTED or _is_past(row.release_at))):
+        return ""
+    return "the action is still open; its texts are erased once it is over"
+
+
+def _is_past(moment: datetime | None) -> bool:
+    return moment is not None and moment <= now()

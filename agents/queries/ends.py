@@ -9,7 +9,7 @@ from django.db import connection
 from agents.models import Run
 
 _ENDS = """
-SELECT a.id::text, a.state, a.revision > 1, convert_from(b.body, 'UTF8'), d.reason_code,
+SELECT a.id::text, a.state, a.revision > 1, CASE WHEN b.scheme = 0 THEN convert_from(b.body, 'UTF8') END, d.reason_code,
        convert_from(c.body, 'UTF8')::jsonb ->> 1, convert_from(t.result, 'UTF8'), t.note
 FROM reviews_action a
 JOIN reviews_revision r ON r.action_id = a.id AND r.number = a.revision
@@ -19,7 +19,7 @@ LEFT JOIN LATERAL (
     WHERE v.action_id = a.id AND v.revision = a.revision AND v.verdict IN ('approve', 'reject')
       AND NOT EXISTS (SELECT FROM reviews_retraction x WHERE x.decision_id = v.id)
     ORDER BY v.created_at DESC LIMIT 1) d ON true
-LEFT JOIN audit.content c ON c.event_id = d.event_id AND c.field = 'rationale'
+LEFT JOIN audit.content c ON c.event_id = d.event_id AND c.field = 'rationale' AND c.scheme = 0
 LEFT JOIN LATERAL (
     SELECT x.result, x.note FROM reviews_attempt x WHERE x.action_id = a.id ORDER BY x.fence DESC LIMIT 1) t ON true
 WHERE a.id = ANY (%s)

@@ -12,6 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from agents.journal import decode
 from agents.models import JournalEntry, Run, waiting_for
+from audit import seal
 from reviews.models import Action, DeskItem, Reach, SearchText, User
 
 PAGE = 50
@@ -105,9 +106,16 @@ def trace(run: Run, *, before: int | None = None) -> list[Row]:
     if before:
         entries = entries.filter(seq__lt=before)
     rows = list(entries.order_by("-seq")[:TRACE])[::-1]
-    values = [decode(bytes(row.result)) for row in rows]
+    values = [_value(row) for row in rows]
     known = proposed([UUID(one) for value in values for one in _named(value)])
     return [_row(row, value, known) for row, value in zip(rows, values, strict=True)]
+
+
+def _value(row: JournalEntry) -> Any:
+    try:
+        return decode(seal.unsealed(bytes(row.result)))
+    except seal.CannotOpen as error:
+        return {"error": "sealed", "message": str(error)}
 
 
 def _named(value: Any) -> list[str]:

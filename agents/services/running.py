@@ -1,5 +1,6 @@
 """What the runner of a run writes: always its own run, always with its fence. Login: agent."""
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +13,12 @@ from psycopg.types.json import Jsonb
 
 from agents.errors import run_errors
 from agents.journal import Row
+from audit import seal
 from audit.events import EventName, RunBlocked, RunFinished, RunStarted
 from audit.services import Actor, Chain, Entry, fresh, now, prepare, record
 from reviews.ids import new_id
+
+TEXTS = ("step", "wait")  # kinds of rows whose results hold words; the database reads ids in the others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +112,15 @@ def lease_run(
 
 def read_journal(*, held: Held) -> list[Row]:
     rows = _call("agents_read_journal", held.id, held.fence)
-    return [Row(seq, kind, name, bytes(args), bytes(result)) for seq, kind, name, args, result in rows]
+    return [Row(seq, kind, name, bytes(args), seal.unsealed(bytes(result))) for seq, kind, name, args, result in rows]
 
 
 def append_entry(*, held: Held, row: Row) -> None:
     """The journal's next row; refuses a stale runner. Renews the lease."""
-    _call("agents_append", held.id, held.fence, row.seq, row.kind, row.name[:200], row.args, row.result)
+    result = row.result
+    if seal.is_on() and row.kind in TEXTS:
+        result = seal.seal(seal.readers(f"run:{held.id}", to_agents=True), seal.NO_SALT, row.result)
+    _call("agents_append", held.id, held.fence, row.seq, row.kind, row.name[:200], row.args, result)
 
 
 def renew_run(*, held: Held) -> None:
@@ -133,7 +140,20 @@ def park_run(*, held: Held, wait: Wait) -> bool:
 def action_ends(*, held: Held, actions: Sequence[UUID]) -> dict[UUID, ActionEnd]:
     """What became of these actions, as far as the run may know."""
     rows = _call("agents_outcomes", held.id, held.fence, list(actions)) if actions else []
-    return {row[0]: ActionEnd(*row) for row in rows}
+    ends = [ActionEnd(*row) for row in rows]
+    return {end.action: end._replace(**_opened(end)) for end in ends}
+
+
+def _opened(end: ActionEnd) -> dict[str, Any]:
+    """What came sealed to this group's key: the payload, the rationale, the question."""
+    found: dict[str, Any] = {}
+    if end.body is not None:
+        found["body"] = seal.unsealed(bytes(end.body))
+    for name, place in (("rationale", 1), ("question_text", "text")):
+        words = getattr(end, name)
+        if words and words[0] == seal.MARK.decode():
+            found[name] = json.loads(seal.unsealed(base64.b64decode(words[1:])))[place]
+    return found
 
 
 def receipts(*, held: Held, action: UUID) -> list[str]:

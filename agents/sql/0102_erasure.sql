@@ -57,6 +57,41 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- The only way into the journal. A row that names an action or a child must name one of this run.
+CREATE OR REPLACE FUNCTION agents_append(
+    run uuid, fence bigint, seq integer, kind text, name text, args_digest bytea, result bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE r agents_run := agents_hold(run, fence);
+BEGIN
+    IF seq > 10000 OR octet_length(result) = 0 OR octet_length(result) > 65536 + 512 * (get_byte(result, 0) = 1)::integer THEN
+        RAISE EXCEPTION 'a journal has 10000 rows of 65536 bytes at most' USING ERRCODE = 'AG001';
+    END IF;
+    IF seq <> r.steps + 1 THEN
+        RAISE EXCEPTION 'run % has % rows: row % does not follow', run, r.steps, seq USING ERRCODE = 'AG002';
+    END IF;
+    IF kind = 'propose' AND NOT EXISTS (
+            SELECT FROM reviews_action a WHERE a.run = agents_append.run
+              AND a.id::text = convert_from(agents_append.result, 'UTF8')::jsonb->>'action')
+       AND convert_from(result, 'UTF8')::jsonb ? 'action' THEN
+        RAISE EXCEPTION 'the action in row % is not of run %', seq, run USING ERRCODE = 'AG003';
+    END IF;
+    IF kind = 'child' AND NOT EXISTS (
+            SELECT FROM agents_run c WHERE c.parent_id = agents_append.run
+              AND c.id::text = convert_from(agents_append.result, 'UTF8')::jsonb->>'run') THEN
+        RAISE EXCEPTION 'the run in row % is no child of run %', seq, run USING ERRCODE = 'AG003';
+    END IF;
+    IF kind = 'answer' AND NOT EXISTS (
+            SELECT FROM reviews_message m JOIN agents_journal j ON j.run_id = agents_append.run AND j.kind = 'propose'
+              AND convert_from(j.result, 'UTF8')::jsonb->>'action' = m.action_id::text
+            WHERE m.id::text = agents_append.name) THEN
+        RAISE EXCEPTION 'the question in row % is not about an action of run %', seq, run USING ERRCODE = 'AG003';
+    END IF;
+    INSERT INTO agents_journal (run_id, seq, kind, name, args_digest, result, at)
+    VALUES (run, seq, kind, name, args_digest, result, clock_timestamp());
+    UPDATE agents_run a SET steps = agents_append.seq, stalls = 0,
+        lease_until = clock_timestamp() + make_interval(secs => a.lease) WHERE a.id = run;
+END $$;
+
 -- Runs as who deletes: only the erase function, on behalf of web, is both the table's owner and not its login.
 CREATE FUNCTION agents_journal_erased() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$

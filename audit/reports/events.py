@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit import registry
+from audit import registry, seal
 from audit.report import Query
 from audit.tabular import Column, Line
 
@@ -134,11 +134,15 @@ class Texts:
 
     @classmethod
     def of(cls, events: Sequence[UUID]) -> Texts:
-        sql = "SELECT event_id, field, body FROM audit.content WHERE scheme = 0 AND event_id = ANY (%s)"
+        sql = "SELECT event_id, field, salt, scheme, body FROM audit.content WHERE event_id = ANY (%s)"
         with connection.cursor() as cursor:
             cursor.execute(sql, [list(events)])
             rows = cursor.fetchall()
-        return cls({(str(event), name): str(json.loads(bytes(body))[1]) for event, name, body in rows})
+        values = {
+            (str(event), name): seal.value(seal.Lying(bytes(salt), scheme, bytes(body)))
+            for event, name, salt, scheme, body in rows
+        }
+        return cls({slot: value for slot, value in values.items() if value is not None})
 
     def get(self, event: UUID, name: str) -> str:
         return self.found.get((str(event), name), "")

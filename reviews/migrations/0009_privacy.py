@@ -11,6 +11,10 @@ class Migration(migrations.Migration):
     dependencies = [("reviews", "0008_insights"), ("audit", "0004_search")]
 
     operations = [
-        migrations.AddField("actiontype", "subject_path", models.CharField(blank=True, db_default="", default="", max_length=120)),
+        migrations.AddField(
+            "actiontype",
+            "subject_path",
+            models.CharField(blank=True, db_default="", default="", max_length=120),
+        ),
         migrations.RunSQL([SQL]),
     ]

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from audit import seal
 from reviews.ids import new_id
 from reviews.models.people import ActionType, Principal, User
 from reviews.models.words import choices_of, one_of
@@ -141,6 +142,12 @@ class _Body(models.Model):
 
     def __str__(self) -> str:
         return f"body {self.pk}"
+
+    @property
+    def plain(self) -> bytes | None:
+        """The text, opened where it lies sealed and compared with its digest; None where it cannot be had."""
+        head = self._state.fields_cache.get(self._meta.pk.name)
+        return seal.plain(self.salt, self.scheme, self.body, None if head is None else head.digest)
 
 
 class RevisionBody(_Body):

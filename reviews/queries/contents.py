@@ -6,11 +6,13 @@ import json
 import re
 from typing import Any
 
+from audit import seal
+from audit.words import hidden
 from reviews.policy import NO_THRESHOLD, UNCERTIFIED
 from reviews.queries import moments
 from reviews.queries.filters import Clause
 from reviews.queries.grammar import BadQuery, Term
-from reviews.searchable import CUSTOMER, lookup, number_in
+from reviews.searchable import CUSTOMER, lookup, number_in, words
 
 # The row of the revision that stands, whatever was written before it.
 _TEXT = """SELECT s.action_id FROM reviews_searchtext s
@@ -41,11 +43,23 @@ def phrase_clause(text: str, name: str) -> Clause:
     """Text as typed, from the beginning of a word; words may be found by an index, other characters not."""
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
     said = f"(s.title ILIKE %({name})s OR s.text ILIKE %({name})s)"
+    if seal.is_on():
+        return _sealed_phrase(text, name)
     words = lookup(text)
     values = {name: pattern} | ({f"{name}w": words} if words else {})
     found = f"s.words @@ %({name}w)s::tsquery" if words else "true"
     driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE {found}" if words else ""
     return Clause(f"EXISTS ({_TEXT} AND s.action_id = i.action_id AND {found} AND {said})", values, driver)
+
+
+def _sealed_phrase(text: str, name: str) -> Clause:
+    """Whole words only: what lies sealed is found by keyed hashes, which have no beginnings."""
+    found = " & ".join(f"'{hidden(word)}'" for word in words(text))
+    if not found:
+        return Clause("false", {})
+    driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE s.words @@ %({name}w)s::tsquery"
+    here = f"EXISTS ({_TEXT} AND s.action_id = i.action_id AND s.words @@ %({name}w)s::tsquery)"
+    return Clause(here, {f"{name}w": found}, driver)
 
 
 def content_clause(term: Term, name: str, *, reasons: tuple[str, ...]) -> Clause | None:
@@ -80,7 +94,8 @@ def _value(path: str, value: str, name: str) -> tuple[str, dict[str, Any], bool]
     if sign or ".." in text:
         return _compared(path, sign, text, name)
     folded = value.casefold()
-    forms = [json.dumps({path: [form]}) for form in (folded, *number_in(folded))]
+    known = (hidden(folded),) if seal.is_on() else (folded, *number_in(folded))
+    forms = [json.dumps({path: [form]}) for form in known]
     sql = " OR ".join(f"s.fields @> %({name}f{n})s::jsonb" for n in range(len(forms)))
     return f"({sql})", {f"{name}f{n}": form for n, form in enumerate(forms)}, True
 

@@ -88,9 +88,10 @@ class Artefact:
 
 
 def plain(row: Any) -> bytes | None:
-    """The bytes of a row that has a `body`; None where they were erased or lie sealed."""
+    """The bytes of a row that has a `body`; None where they were erased or cannot be opened."""
     body = getattr(row, "body", None)
-    return bytes(body.body) if body is not None and body.scheme == 0 else None
+    found: bytes | None = body.plain if body is not None else None
+    return found
 
 
 def versions(action: Action) -> list[Version]:
@@ -163,7 +164,7 @@ def artefacts(action: Action, sight: Sight = FIRST_SIGHT) -> list[Artefact]:
 
 def _texts(ids: Sequence[UUID]) -> dict[UUID, bytes]:
     rows = EvidenceBody.objects.filter(evidence__in=ids).select_related("evidence") if ids else ()
-    return {row.pk: bytes(row.body) for row in rows if row.scheme == 0}
+    return {row.pk: text for row in rows if (text := row.plain) is not None}
 
 
 def _artefact(row: Evidence, body: bytes | None, sight: Sight) -> Artefact:

@@ -229,7 +229,7 @@ def body_of(action: UUID, revision: int) -> bytes | None:
     """The bytes of a revision, or None once they are erased."""
     row = Revision.objects.filter(action=action, number=revision).select_related("body").first()
     body = getattr(row, "body", None)
-    return bytes(body.body) if body is not None else None
+    return body.plain if body is not None else None
 
 
 def sweep(ids: Iterable[UUID], verb: Callable[[UUID], bool]) -> int:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from audit import events
+from audit import events, seal
 from audit.events import EventName
 from audit.services import Entry, record
 from reviews.errors import InvalidDecision, desk_errors
@@ -162,7 +162,7 @@ def _lock_all(ids: Sequence[UUID], by: By, batch: UUID) -> dict[UUID, Judged]:
 
 
 _ABOUT = """
-SELECT a.id, r.author_id, r.self_edit, b.body,
+SELECT a.id, r.author_id, r.self_edit, ARRAY[b.salt, b.body, r.digest], b.scheme,
        coalesce((SELECT max(number) FROM reviews_evidence e WHERE e.action_id = a.id), 0),
        coalesce((SELECT max(number) FROM reviews_message m WHERE m.action_id = a.id), 0),
        ARRAY(SELECT d.reviewer_id FROM reviews_decision d
@@ -184,7 +184,7 @@ def _about(actions: Sequence[UUID], by: By) -> dict[UUID, tuple[Any, ...]]:
 
 def _judged(row: DeskItem, case: Case, about: tuple[Any, ...], by: By) -> Judged:
     action = case.action
-    _, author, self_edit, body, evidence, message, escalators, taken_back = about
+    _, author, self_edit, lies, scheme, evidence, message, escalators, taken_back = about
     reversal = action.reverses_id is not None and action.needed == 1
     parties = Parties(
         proposer=None if reversal else action.requested_by_id,
@@ -197,7 +197,7 @@ def _judged(row: DeskItem, case: Case, about: tuple[Any, ...], by: By) -> Judged
     return Judged(
         item=row,
         case=case,
-        read=read_body(action, action.type, None if body is None else bytes(body)),
+        read=read_body(action, action.type, None if scheme is None else seal.plain(lies[0], scheme, lies[1], lies[2])),
         parties=parties,
         evidence=evidence,
         message=message,
@@ -293,7 +293,6 @@ def _blocked(one: Judged, vote: Vote, kind: str, policy: Current, by: By) -> Ite
     return _told(one, "blocked", reason) if reason else None
 
 
-def _as_batch_item(one: Judged, policy: Current, by: By) -> BatchItem:
 def _not_approvable(one: Judged, vote: Vote, policy: Current, by: By) -> str:
     """What else stands against this approval; the agent's own doubt does unless a reason is given."""
     action = one.case.action
@@ -306,6 +305,7 @@ def _not_approvable(one: Judged, vote: Vote, policy: Current, by: By) -> str:
     return may_approve(by.user.pk, one.parties).reason
 
 
+def _as_batch_item(one: Judged, policy: Current, by: By) -> BatchItem:
     action, row = one.case.action, one.item
     found, currency = amount(action.type, one.read.payload)
     claimed = row.claimed_by if row.claimed_until and row.claimed_until > one.case.now else None

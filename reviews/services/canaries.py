@@ -118,21 +118,22 @@ def _demand_people(twin: Action, kind: ActionType, payload: Mapping[str, Any]) -
 def _reasoning(twin: Action) -> str:
     first = Message.objects.filter(action=twin, kind="reasoning").select_related("body").order_by("number").first()
     body = getattr(first, "body", None)
-    return str(decode(bytes(body.body)).get("text", "")) if body is not None else ""
+    said = body.plain if body is not None else None
+    return str(decode(said).get("text", "")) if said is not None else ""
 
 
 def _evidence(twin: Action, kept: frozenset[int] | None) -> Iterable[EvidenceIn]:
     """The artefacts of the twin, those that were not left out on purpose."""
     for row in Evidence.objects.filter(action=twin).select_related("body").order_by("number"):
-        body = getattr(row, "body", None)
-        if body is None or (kept is not None and row.number not in kept):
+        text = row.body.plain if hasattr(row, "body") else None
+        if text is None or (kept is not None and row.number not in kept):
             continue
         yield EvidenceIn(
             kind=row.kind,
             title=row.title,
             source=row.source,
             conflict=row.conflict,
-            text=bytes(body.body).decode("utf-8", "replace"),
+            text=text.decode("utf-8", "replace"),
         )
 
 

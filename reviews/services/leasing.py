@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from audit import seal
 from audit.events import AttemptBegun, AttemptLeased, EventName
 from audit.services import Actor, Chain, Entry, prepare, record
 from reviews.errors import LostLease, Stopped, desk_errors
@@ -184,12 +185,15 @@ def _write_lease(
             ],
         ),
         holding(fence),
-        Statement("SELECT salt, body FROM reviews_leased_body(%s)", [found.action]),
+        Statement("SELECT salt, scheme, body FROM reviews_leased_text(%s)", [found.action]),
     )  # fmt: skip
     bytes_ = done[-1].one
     if done[0].touched != 1 or bytes_ is None or bytes_[1] is None:
         raise LostLease("somebody else has it, or its bytes are not there")
-    return bytes(bytes_[0]), bytes(bytes_[1])
+    try:
+        return seal.opened(seal.Lying(bytes(bytes_[0]), bytes_[1], bytes(bytes_[2])), bytes(found.digest))
+    except seal.CannotOpen as exc:
+        raise LostLease(f"its bytes cannot be opened: {exc}") from exc
 
 
 def _result_of(cursor: Any, original: UUID | None) -> bytes | None:

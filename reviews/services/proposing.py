@@ -158,10 +158,10 @@ def _known(draft: Birth) -> tuple[UUID | None, UUID | None, datetime]:
     principal = "reviews_run_principal(%s)" if who.run else "%s::uuid"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT reviews_known_proposal(%s, %s, %s, %s, %s, %s), {principal}, clock_timestamp()",
+            f"SELECT reviews_known_proposal(%s, %s, %s, %s, %s, %s, %s), {principal}, clock_timestamp()",
             [
                 who.run, who.program, who.person, proposal.dedup_key, proposal.type,
-                draft.payload.body, who.run or who.program,
+                draft.payload.body, draft.mark, who.run or who.program,
             ],
         )  # fmt: skip
         known, proposer, at = cursor.fetchone()
@@ -191,11 +191,21 @@ class Birth:
 
     def _statements(self, entry: Entry) -> Iterator[Statement]:
         yield self._action(entry)
-        if subject := subject_of(self.kind, self.proposal.payload):
+        subject = subject_of(self.kind, self.proposal.payload)
+        if subject is not None:
             yield Statement("SELECT audit.name_subject(%s, %s)", [entry.case, subject])
-        yield from revision_rows(action=self.id, number=1, author=self.who.person, text=self.payload, event=entry)
+        sealer = seal.Sealer(entry.case, subject)
+        yield from revision_rows(
+            action=self.id,
+            number=1,
+            author=self.who.person,
+            text=self.payload,
+            event=entry,
+            sealer=sealer,
+            mark=self.mark,
+        )
         if self.evidence:
-            yield from self._evidence(entry)
+            yield from self._evidence(entry, sealer)
         if self.reasoning:
             yield from message_rows(
                 message=new_id(),
@@ -205,7 +215,12 @@ class Birth:
                 author=self.who.person,
                 text=self.reasoning,
                 event=entry,
+                sealer=sealer,
             )
+
+    @property
+    def mark(self) -> bytes:
+        return seal.proposal_mark(self.kind.name, self.proposal.dedup_key, self.payload.body)
 
     def _entry(self, at: datetime) -> Entry:
         return prepare(
@@ -274,7 +289,7 @@ class Birth:
             "reverses_id": self.reverses,
         }
 
-    def _evidence(self, entry: Entry) -> Iterator[Statement]:
+    def _evidence(self, entry: Entry, sealer: seal.Sealer) -> Iterator[Statement]:
         ids = [new_id() for _ in self.evidence]
         given = self.proposal.evidence
         yield Statement(
@@ -290,24 +305,33 @@ class Birth:
         )  # fmt: skip
         yield Statement(
             "INSERT INTO reviews_evidencebody (evidence_id, salt, scheme, body)"
-            " SELECT i, s, 0, b FROM unnest(%s::uuid[], %s::bytea[], %s::bytea[]) AS e (i, s, b)",
-            [ids, [t.salt for t in self.evidence], [t.body for t in self.evidence]],
+            " SELECT i, s, k, b FROM unnest(%s::uuid[], %s::bytea[], %s::int[], %s::bytea[]) AS e (i, s, k, b)",
+            [ids, *map(list, zip(*(sealer.lying(t.salt, t.body) for t in self.evidence), strict=True))],
         )
 
 
 def revision_rows(
-    *, action: UUID, number: int, author: int | None, text: Text, event: Entry, self_edit: bool = False
+    *,
+    action: UUID,
+    number: int,
+    author: int | None,
+    text: Text,
+    event: Entry,
+    self_edit: bool = False,
+    sealer: seal.Sealer | None = None,
+    mark: bytes = seal.NO_SALT,
 ) -> Iterator[Statement]:
-    """A revision and its bytes; the database compares digest, salt and bytes."""
+    """A revision and its bytes; the database compares digest, salt and bytes where these lie open."""
     revision = new_id()
+    lies = (sealer or seal.Sealer(event.case)).lying(text.salt, text.body, to_agents=True, mark=mark)
     yield Statement(
         "INSERT INTO reviews_revision (id, action_id, number, author_id, digest, self_edit, event_id, created_at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
         [revision, action, number, author, text.digest, self_edit, event.id, event.at],
     )
     yield Statement(
-        "INSERT INTO reviews_revisionbody (revision_id, salt, scheme, body) VALUES (%s, %s, 0, %s)",
-        [revision, text.salt, text.body],
+        "INSERT INTO reviews_revisionbody (revision_id, salt, scheme, body) VALUES (%s, %s, %s, %s)",
+        [revision, *lies],
     )
 
 
@@ -321,6 +345,7 @@ def message_rows(
     text: Text,
     event: Entry,
     reply_to: UUID | None = None,
+    sealer: seal.Sealer | None = None,
 ) -> Iterator[Statement]:
     """One entry of the thread and its text, a canonical JSON object with at least `text`."""
     yield Statement(
@@ -329,8 +354,8 @@ def message_rows(
         [message, action, number, kind, author, reply_to, text.digest, event.id, event.at],
     )
     yield Statement(
-        "INSERT INTO reviews_messagebody (message_id, salt, scheme, body) VALUES (%s, %s, 0, %s)",
-        [message, text.salt, text.body],
+        "INSERT INTO reviews_messagebody (message_id, salt, scheme, body) VALUES (%s, %s, %s, %s)",
+        [message, *(sealer or seal.Sealer(event.case)).lying(text.salt, text.body, to_agents=kind == "question")],
     )
 
 

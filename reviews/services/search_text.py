@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import connection
 
+from audit import seal
+from audit.words import hidden
 from reviews.masking import redacted
 from reviews.models import Action, ActionType
 from reviews.registry import title
@@ -24,6 +26,13 @@ def write_search_text(action: Action, kind: ActionType, payload: dict[str, Any])
     """The ask in words, and what search reads, for the action's current revision."""
     said, found = title(kind, payload), redacted(payload)
     text = f"{said} {all_texts(found)}"[:MOST_SEARCHED]
-    values = (action.id, action.revision, said, text, words(text), json.dumps(fields(found)))
+    derived = _hidden(kind, text, fields(found)) if seal.is_on() else (said, text, words(text), fields(found))
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, values)
+        cursor.execute(_WRITE, (action.id, action.revision, *derived[:3], json.dumps(derived[3])))
+
+
+def _hidden(kind: ActionType, text: str, found: dict[str, Any]) -> tuple[str, str, list[str], dict[str, Any]]:
+    """Where texts lie sealed, a list says only what kind of thing waits, and search compares keyed hashes."""
+    said = f"{kind.label} (sealed)"
+    sealed = {path: [hidden(str(value)) for value in values] for path, values in found.items()}
+    return said, said, [hidden(word) for word in words(text)], sealed

@@ -55,15 +55,35 @@ BEGIN
 END $$;
 
 -- Sealed words go to the agent as they lie: a control character and base64, which its own key opens.
-CREATE FUNCTION reviews_words(scheme integer, body bytea, path text) RETURNS text
+CREATE FUNCTION reviews_words(body bytea, path text) RETURNS text
 LANGUAGE sql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT CASE scheme WHEN 1 THEN E'\x01' || encode(body, 'base64')
-                       ELSE convert_from(body, 'UTF8')::jsonb #>> ARRAY[path] END
+    SELECT CASE get_byte(body, 0) WHEN 1 THEN E'\x01' || encode(body, 'base64')
+                                  ELSE convert_from(body, 'UTF8')::jsonb #>> ARRAY[path] END
 $$;
+
+CREATE OR REPLACE FUNCTION reviews_text(body bytea) RETURNS text
+LANGUAGE sql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT reviews_words(body, 'text')
+$$;
+
+-- The approved text as it lies, for the holder of the lease alone.
+CREATE FUNCTION reviews_leased_text(target uuid, OUT salt bytea, OUT scheme integer, OUT body bytea)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE a reviews_action;
+BEGIN
+    SELECT * INTO a FROM reviews_action x WHERE x.id = target;
+    IF NOT FOUND OR NOT reviews_holds(a) THEN
+        RAISE EXCEPTION 'the lease is no longer yours' USING ERRCODE = 'DK005';
+    END IF;
+    SELECT b.salt, b.scheme, b.body
+        INTO reviews_leased_text.salt, reviews_leased_text.scheme, reviews_leased_text.body
+        FROM reviews_revision r JOIN reviews_revisionbody b ON b.revision_id = r.id
+        WHERE r.action_id = target AND r.number = a.revision;
+END $$;
 
 CREATE OR REPLACE FUNCTION reviews_rationale(event uuid) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT reviews_words(c.scheme, c.body, '1') FROM audit.content c
+    SELECT reviews_words(c.body, '1') FROM audit.content c
     WHERE c.event_id = event AND c.field = 'rationale'
 $$;
 

@@ -1,0 +1,146 @@
+"""Texts under a key of whom they are about: the whole way through the desk, and what is left once the key is gone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from agents.services import running
+from audit import indexing, keys, seal
+from audit.erasable import Wanted, cases_of
+from reviews.models import RevisionBody, SearchText
+from reviews.states import Status
+from tests import build
+from tests.audit.test_privacy import SECRET, erase, lying, of_8812, world
+from tests.audit.world import World, judge, sql
+from tests.logins import as_role
+from tests.web.pages import Browser
+
+__all__ = ["world"]
+pytestmark = pytest.mark.django_db
+NOTE = {"customer": "8812", "amount": 100, "note": f"to {SECRET}"}
+
+
+@pytest.fixture
+def sealed(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> build.House:
+    monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path)
+    monkeypatch.setattr(keys, "SPARES", 30)
+    monkeypatch.setattr(keys, "LOW", 20)
+    house = build.house()
+    with as_role("web"):
+        keys.make_keys(tmp_path)
+    monkeypatch.setattr(settings, "SEALING", True)
+    return house
+
+
+def test_a_sealed_refund_goes_all_the_way_and_is_gone_with_its_key(sealed: build.House, world: World) -> None:
+    item = build.pending(
+        sealed, "refund.issue", payload=NOTE, reasoning=f"wants {SECRET}", evidence=(build.evidence(SECRET),)
+    )
+    assert {row.scheme for row in RevisionBody.objects.all()} == {1}
+    assert lying(SECRET) == 0
+    page = Browser(sealed.ada).open(item)
+    assert page.status == 200 and page.text.count(SECRET) >= 3
+    assert SearchText.objects.get().title == "Refund (sealed)"
+    build.decide(sealed, item, name="ada")
+    build.wait_for_release(item.action_id)
+    lease = build.take()
+    assert json.loads(lease.body) == NOTE
+    build.state_of(item.action_id, Status.EXECUTING)
+    world.sequence()
+    with as_role("router"):
+        place = world.folder / "as-router"
+        world.export()
+        opened = export_as_router(place)
+    texts = [json.loads(line) for line in (opened / "content.jsonl").read_text().splitlines()]
+    assert {text["state"] for text in texts} == {"open"}
+    assert judge(opened)[:2] == (0, {})
+    assert judge(world.export())[:2] == (0, {})  # and an auditor's, who can open nothing
+
+
+def export_as_router(place: Path) -> Path:
+    from audit.export import export
+
+    export(place)
+    return place
+
+
+def test_after_the_erasure_neither_key_nor_text_is_left(sealed: build.House, world: World) -> None:
+    build.wait_for_release(build.rejected(sealed, "refund.issue", payload=NOTE).id)
+    world.sequence()
+    with as_role("router"):
+        indexing.index_for(5)
+    assert len(cases_of(Wanted(words=tuple(indexing.tokens("zanzibar"))))) == 1
+    assert sql("SELECT count(*) FROM audit.search WHERE words::text ILIKE '%zanzibar%'") == [(0,)]
+    subject = of_8812().subject
+    before = sql("SELECT count(*) FROM audit.seal_key WHERE lookup = %s", subject)
+    assert (before, erase(sealed, of_8812()).key) == ([(1,)], True)
+    assert sql("SELECT count(*) FROM audit.seal_key WHERE lookup = %s", subject) == [(0,)]
+    world.sequence()
+    assert judge(world.export())[:2] == (0, {})
+
+
+def test_agents_seal_and_open_only_what_is_addressed_to_them(sealed: build.House, monkeypatch: Any) -> None:
+    _run, action = build.proposed_by_run(sealed, "refund.issue", payload=NOTE, evidence=(build.evidence(SECRET),))
+    (body,) = sql("SELECT b.body FROM reviews_evidencebody b")[0]
+    with as_role("agent"):
+        with pytest.raises(seal.CannotOpen), transaction.atomic():
+            seal.opened(seal.Lying(seal.NO_SALT, 1, bytes(body)))
+        with pytest.raises(DatabaseError), transaction.atomic():
+            sql("SELECT wrapped FROM audit.seal_key")
+        with pytest.raises(DatabaseError), transaction.atomic():
+            sql("SELECT * FROM audit.opening_keys('{}')")
+    build.route()
+    build.decide(sealed, build.item_of(action), build.REJECT)
+    (payload,) = sql("SELECT b.body FROM reviews_revisionbody b")[0]
+    with as_role("agent"):
+        assert json.loads(seal.unsealed(bytes(payload))) == NOTE
+    end = running.ActionEnd(
+        action, True, "rejected", False, bytes(payload), "other", reason(action), None, "", None, None
+    )
+    with as_role("agent"):
+        found = running._opened(end)
+    assert json.loads(found["body"]) == NOTE
+    assert found["rationale"] == "The facts do not support it."
+
+
+def reason(action: Any) -> str:
+    event = sql("SELECT event_id FROM reviews_decision WHERE action_id = %s", action)[0][0]
+    return str(sql("SELECT reviews_rationale(%s)", event)[0][0])
+
+
+def test_a_repeat_is_known_and_another_payload_under_its_key_is_refused(sealed: build.House) -> None:
+    first = build.proposed(sealed, "refund.issue", payload=NOTE, dedup_key="one")
+    assert build.proposed(sealed, "refund.issue", payload=NOTE, dedup_key="one") == first
+    with pytest.raises(Exception, match="something else"), transaction.atomic():
+        build.proposed(sealed, "refund.issue", payload=NOTE | {"amount": 101}, dedup_key="one")
+
+
+def test_what_was_swapped_or_is_no_sealed_text_reaches_nobody(sealed: build.House) -> None:
+    item = build.pending(sealed, "refund.issue", payload=NOTE)
+    other = build.pending(sealed, "refund.issue", payload=NOTE | {"amount": 999_999})
+    sql("ALTER TABLE reviews_revisionbody DISABLE TRIGGER ALL")
+    sql(
+        "UPDATE reviews_revisionbody b SET body = (SELECT o.body FROM reviews_revisionbody o JOIN reviews_revision r"
+        " ON r.id = o.revision_id WHERE r.action_id = %s) FROM reviews_revision r WHERE r.id = b.revision_id"
+        " AND r.action_id = %s", other.action_id, item.action_id,
+    )  # fmt: skip
+    with pytest.raises(Exception, match=r"erased|cannot be"):
+        build.decide(sealed, item)
+    for junk in (b"", b"\x01", b"\x01\x01" + bytes(300), b"{}"):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            sql("INSERT INTO reviews_revisionbody (revision_id, salt, scheme, body) VALUES ("
+                "(SELECT id FROM reviews_revision LIMIT 1), %s, 1, %s)", bytes(32), junk)  # fmt: skip
+
+
+def test_without_a_spare_key_nothing_is_stored(sealed: build.House) -> None:
+    sql("UPDATE audit.seal_key SET lookup = sha256(public) WHERE kind = 'subject' AND lookup IS NULL")
+    before = sql("SELECT count(*) FROM reviews_action")
+    with pytest.raises(seal.NoSpareKey, match="seal_keys"), transaction.atomic():
+        build.proposed(sealed, "refund.issue", payload=NOTE)
+    assert sql("SELECT count(*) FROM reviews_action") == before
