@@ -7,6 +7,7 @@ from reviews.services.base import By, actor
 from reviews.services.batch import BatchResult, batch_decide
 from reviews.services.batch_undo import retract_batch
 from reviews.services.binding import bind_precedent, release_precedent
+from reviews.services.bulk import assign_many, claim_many, defer_many, escalate_many
 from reviews.services.canaries import Seed, seed_canary
 from reviews.services.deciding import decide, retract
 from reviews.services.editing import EditResult, edit
@@ -25,6 +26,7 @@ from reviews.services.precedents import tend_precedents
 from reviews.services.proposing import Proposed, propose
 from reviews.services.reading import open_secrets
 from reviews.services.syncing import PrincipalSpec, Synced, sync_types
+from reviews.services.tags import tag
 from reviews.services.talk import follow, mark_read, say_first
 
 __all__ = [
@@ -42,15 +44,19 @@ __all__ = [
     "assign",
     "attach",
     "attach_by_run",
+    "assign_many",
     "batch_decide",
     "begin",
     "bind_precedent",
     "claim",
+    "claim_many",
     "comment",
     "decide",
     "defer",
+    "defer_many",
     "edit",
     "escalate",
+    "escalate_many",
     "expire_due",
     "finish",
     "flip_breached",
@@ -76,6 +82,7 @@ __all__ = [
     "stamp_shown",
     "sync_types",
     "tend_precedents",
+    "tag",
     "wake_deferred",
     "withdraw",
 ]

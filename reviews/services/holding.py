@@ -92,10 +92,9 @@ def defer(*, item: UUID, until: datetime, by: By) -> None:
     with desk_errors(), transaction.atomic():
         case, row = locked_item(item, by)
         demand_pending(case, row)
-        if until <= case.now:
-            raise InvalidDecision("a time in the future is needed")
-        if case.action.decide_by is not None and until >= case.action.decide_by:
-            raise InvalidDecision(f"it must be decided by {case.action.decide_by:%Y-%m-%d %H:%M} UTC")
+        refusal = cannot_wait(case, until)
+        if refusal:
+            raise InvalidDecision(refusal)
         entry = case.note(EventName.ACTION_DEFERRED, events.ActionDeferred(until=until))
         case.move(entry)
         change_item(row, seen=False, deferred_until=until, claimed_by=None, claimed_until=None)
@@ -109,6 +108,16 @@ def escalate(
     seen: Seen,
     target: Group,
     rationale: str,
+def cannot_wait(case: Case, until: datetime) -> str:
+    """Why it cannot be put off until then, or an empty string."""
+    if until <= case.now:
+        return "a time in the future is needed"
+    deadline = case.action.decide_by
+    if deadline is not None and until >= deadline:
+        return f"it must be decided by {deadline:%Y-%m-%d %H:%M} UTC"
+    return ""
+
+
     reason_code: str = "",
     by: By,
 ) -> Decision:
@@ -121,14 +130,14 @@ def escalate(
         _demand_target(case, row, target, by)
         vote = Vote(verdict=Verdict.ESCALATE, code=reason_code, rationale=words, seen=seen)
         made = _write_escalation(case, row, vote, target, by)
-        due = _halfway(case)
+        due = halfway(case)
         change_item(row, escalated_to=target, due=due, assignee=None, claimed_by=None, claimed_until=None)
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
     return made
 
 
-def _halfway(case: Case) -> datetime | None:
+def halfway(case: Case) -> datetime | None:
     """The target's own clock: half of what is left until the deadline."""
     deadline = case.action.decide_by
     return None if deadline is None else case.now + (deadline - case.now) / 2

@@ -33,7 +33,10 @@ def retractions(action: Action, by: By) -> int:
     return Retraction.objects.filter(decision__action=action, decision__reviewer=by.user).count()
 
 
-def vote_event(case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, **more: Any) -> events.DecisionRecorded:
+def vote_event(
+    case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, *, taken_back: int | None = None, **more: Any
+) -> events.DecisionRecorded:
+    """`taken_back`: this person's retractions on the action, where they are known already."""
     action = case.action
     return events.DecisionRecorded(
         verdict=vote.verdict.value,
@@ -41,7 +44,7 @@ def vote_event(case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, **
         reason_code=vote.code,
         decision=str(decision),
         reviewer=by.user.pseudonym,
-        round=retractions(action, by),
+        round=retractions(action, by) if taken_back is None else taken_back,
         evidence_seen=vote.seen.evidence,
         messages_seen=vote.seen.message,
         opened_at=vote.seen.opened_at,
