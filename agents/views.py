@@ -15,6 +15,7 @@ from agents.forms import StartForm
 from agents.journal import decode
 from agents.models import STATES, Agent, Run, waiting_for
 from agents.queries import pages
+from agents.queries.checkpoints import MOST, heaviest_path
 from reviews.errors import DeskError, InvalidPayload
 from reviews.models import User
 from reviews.views.edge import by_of, desk_page, see_other
@@ -61,6 +62,8 @@ def run(request: HttpRequest, run: UUID) -> HttpResponse:
         "waiting": list(pages.proposed(waiting).values()),
         "waiting_runs": Run.objects.filter(id__in=waiting).select_related("agent"),
         "tree": pages.tree(found.id),
+        "path": heaviest_path(found.id),
+        "most_checkpoints": MOST,
         "result": pages.json_text(decode(bytes(found.result))) if found.result else "",
         "may_steer": pages.may_steer(cast(User, request.user), found),
         "may_withdraw": request.user.pk == found.agent.owner_id or request.user.is_superuser,

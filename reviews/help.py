@@ -58,7 +58,55 @@ PAGES: dict[str, Help] = {
         "Checks",
         ("What became of the checks that are over. Which ones still wait is shown to nobody.",),
     ),
-    "stats": Help("Figures", ("What waits, what was decided, and how often people and agents disagreed.",)),
+    "stats": Help(
+        "My day",
+        (
+            "Your own decisions: how many, how quickly, how often you changed what was asked. Only you see this.",
+            "Every table has a CSV; time, queue and type are in the address.",
+        ),
+    ),
+    "insights_team": Help(
+        "Team",
+        (
+            "Who has what in hand, who is away, and whether enough people may decide each type. For leads.",
+            "What was decided is shown for everybody together, and only where three people or more are behind it.",
+        ),
+    ),
+    "insights_queue": Help(
+        "Queue health",
+        (
+            "What comes in and goes out, what waits and since when, and which deadlines were missed.",
+            "A queue that nobody mans is an alarm: what waits there only expires.",
+        ),
+    ),
+    "insights_quality": Help(
+        "Decision quality",
+        (
+            "How often people changed, refused or took back, with 95 % intervals, and what came of what they approved.",
+            "These are counts of what was decided, not of what was right: there is no calibration yet.",
+        ),
+    ),
+    "insights_agents": Help(
+        "Agents",
+        (
+            "What each agent version proposed, what became of it, and its stated confidence beside what people said.",
+            "Runs that stop for people more than three times are named: that tires people and slows the work.",
+        ),
+    ),
+    "incidents": Help(
+        "Incidents",
+        (
+            "Open one with the cases it is about; its time to report begins. Close it with how it ended.",
+            "The whole story of an incident's cases is report R12.",
+        ),
+    ),
+    "audit:reports": Help(
+        "Reports", ("Fourteen questions to the record, each with its answer as a page and as files.",)
+    ),
+    "audit:report": Help(
+        "One report",
+        ("The filters are in the address. That you read it, or take it away as a file, is itself recorded.",),
+    ),
     "settings": Help("Settings", ("How the desk looks and behaves for you. Nobody else is affected.",)),
     "go": Help("Go to", ("Every page you may open, your saved views, and any item by its number.",)),
     "agents:runs": Help(

@@ -37,6 +37,15 @@ def _lead(user: User) -> bool:
     return user.has_perm("reviews.change_actiontype")
 
 
+def _audits(user: User) -> bool:
+    return user.has_perm("audit.view_audit")
+
+
+def _stops(user: User) -> bool:
+    """Who may stop agents opens and closes incidents."""
+    return user.has_perm("reviews.add_stop")
+
+
 def _seeds(user: User) -> bool:
     return user.has_perm("reviews.add_canary")
 
@@ -48,6 +57,8 @@ PAGES = (
     Page("Outbox", ("agents:outbox", "outbox"), _staff),
     Page("Checks", ("checks",), _seeds),
     Page("Insights", ("stats",), _anyone),
+    Page("Incidents", ("incidents",), _stops),
+    Page("Reports", ("audit:reports",), _audits),
     Page("Integrity", ("audit:integrity", "integrity"), _anyone),
     Page("Admin", ("admin:index",), _staff),
 )

@@ -124,12 +124,10 @@ def checkpoints(window: Window) -> Figure:
         Column("median_checkpoints", "for each such run"),
         Column("runs_above_three", "", "int"),
         Column("most_checkpoints", "", "int"),
-        Column("path", "of the run with the most, in order of proposal"),
+        Column("path", "of the run with the most: > after an answer, + together"),
         Column("run", "its id"),
     )
-    says = (
-        "Proposals of one run that waited for a person. One to three is the aim: more tires people and slows the run."
-    )
+    says = "How often one run stopped for people; what it proposed together (+) is one stop. One to three is the aim."
     return Figure("checkpoints", "Checkpoints for each run", says, columns, rows, alarms=alarms)
 
 

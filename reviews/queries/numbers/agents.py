@@ -81,22 +81,30 @@ class Stopover(NamedTuple):
     runs: int
     median: float
     many: int  # runs above the limit
-    path: str  # the types of the longest, in order
+    path: str  # the types of the longest: > after a decision, + while another still waited
     longest: int
     run: UUID
 
 
+# What a run proposes while an earlier proposal of it still waits belongs to the same checkpoint.
 _STOPOVERS = """
-WITH x AS (
-  SELECT a.run, p.name, count(*) AS n, string_agg(a.type_id, ' > ' ORDER BY a.created_at, a.id) AS path
+WITH p AS (
+  SELECT a.run, p.name, a.type_id, a.created_at, a.id,
+         coalesce(max(coalesce(i.closed_at, 'infinity')) OVER (
+             PARTITION BY a.run ORDER BY a.created_at, a.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+             '-infinity') <= a.created_at AS starts
     FROM (SELECT a.id, a.run, a.proposer_id, a.type_id, a.created_at, a.outcome FROM reviews_action a
            WHERE a.created_at >= %(since)s AND a.created_at < %(until)s AND a.run IS NOT NULL
            ORDER BY a.created_at DESC LIMIT %(most)s) a
     JOIN reviews_principal p ON p.id = a.proposer_id
-    JOIN reviews_actiontype t ON t.name = a.type_id
+    JOIN reviews_item_desk i ON i.action_id = a.id AND NOT i.was_check
    WHERE a.outcome IN ('review', 'two_person_review', 'escalate', 'hold_result')
-     AND a.type_id = ANY(%(types)s) AND t.queue_id = ANY(%(queues)s)
-   GROUP BY 1, 2)
+     AND a.type_id = ANY(%(types)s) AND i.queue_id = ANY(%(queues)s)),
+x AS (
+  SELECT run, name, count(*) FILTER (WHERE starts) AS n,
+         substr(string_agg(CASE WHEN starts THEN ' > ' ELSE ' + ' END || type_id, ''
+                           ORDER BY created_at, id), 4) AS path
+    FROM p GROUP BY 1, 2)
 SELECT DISTINCT ON (x.name) x.name, count(*) OVER w, m.median, count(*) FILTER (WHERE x.n > %(limit)s) OVER w,
        x.path, x.n, x.run
   FROM x JOIN (SELECT name, percentile_cont(0.5) WITHIN GROUP (ORDER BY n) AS median FROM x GROUP BY 1) m USING (name)
@@ -106,7 +114,7 @@ WINDOW w AS (PARTITION BY x.name)
 
 
 def stopovers(window: Window, limit: int) -> list[Stopover]:
-    """For each agent: runs that proposed something a person had to see, and the one with the most such checkpoints."""
+    """For each agent: runs that stopped for people, and the one that did so most often."""
     rows = read(_STOPOVERS, window.values(limit=limit))
     return [Stopover(name, runs, float(median), many, path, n, run) for name, runs, median, many, path, n, run in rows]
 
