@@ -152,6 +152,11 @@ def expects(given: QueryDict) -> dict[str, object] | None:
     return {"kind": "attachment"} if kind == "attachment" else None
 
 
+def words(given: QueryDict, name: str) -> list[str]:
+    """Words with spaces or commas between them."""
+    return (given.get(name) or "")[:1000].replace(",", " ").split()
+
+
 def later(given: QueryDict, *, now: datetime) -> datetime:
     """When something deferred comes back: in so many minutes, or at a time of the reader's zone."""
     text = (given.get("until") or "").strip()

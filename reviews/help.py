@@ -50,6 +50,10 @@ PAGES: dict[str, Help] = {
         ("Look the table over; the odd one is marked. What may not be decided in a batch is left out and named.",),
     ),
     "batch": Help("Several at once", ("Each item has a result of its own. One button takes the whole batch back.",)),
+    "bulk": Help(
+        "Many at once",
+        ("Give, claim, put off, tag or escalate up to 500 items. Nothing is decided by it.",),
+    ),
     "seed_check": Help(
         "Use as a check",
         ("Take a case that was decided and make something wrong with it. It enters the queue like anything else.",),

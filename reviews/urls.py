@@ -5,6 +5,7 @@ from django.urls import include, path
 from reviews.views import (
     account,
     batch,
+    bulk,
     canaries,
     detail,
     editing,
@@ -63,6 +64,7 @@ urlpatterns = [
     path("batch/preview/", batch.preview, name="batch_preview"),
     path("batch/", batch.decide, name="batch"),
     path("batch/undo/", batch.undo, name="batch_undo"),
+    path("bulk/", bulk.bulk, name="bulk"),
     path("settings/", settings.settings, name="settings"),
     path("settings/password/", settings.password, name="settings_password"),
     path("settings/sessions/", settings.end_session, name="settings_sessions"),
