@@ -70,9 +70,8 @@ def team_page(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied("This page is for leads. Your own figures are on My day.")
 
     def build(window: Window, reader: Reader, form: WindowForm) -> Built:
-        now = timezone.now()
-        found, absent = people(window), away(now)
-        return team.figures(window, found, absent, cover(window, found, frozenset(absent), now)), False
+        found, absent = people(window), away()
+        return team.figures(window, found, absent, cover(window, found, frozenset(absent), timezone.now())), False
 
     return _page(request, TEAM, build)
 
@@ -81,8 +80,7 @@ def team_page(request: HttpRequest) -> HttpResponse:
 @desk_page
 def queue_health(request: HttpRequest) -> HttpResponse:
     def build(window: Window, reader: Reader, form: WindowForm) -> Built:
-        now = timezone.now()
-        return health.figures(window, cover(window, people(window), frozenset(away(now)), now))
+        return health.figures(window, cover(window, people(window), frozenset(away()), timezone.now()))
 
     return _page(request, QUEUE, build)
 

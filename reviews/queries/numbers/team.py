@@ -10,6 +10,7 @@ from typing import NamedTuple
 from reviews.models import Absence, ActionType, Reach, User
 from reviews.policy import Case, Facts, Grant, may_decide, route
 from reviews.queries.numbers.window import Window, read
+from reviews.queries.people import absent_now
 from reviews.queries.policy import grants_of
 from reviews.states import Reversibility, Risk
 
@@ -43,14 +44,14 @@ def people(window: Window) -> list[User]:
     return list(found.order_by("username")[:PEOPLE])
 
 
-def away(now: datetime) -> dict[int, str]:
-    """Who is absent, and until when in words; whoever stands in is named."""
-    rows = Absence.objects.filter(starts__lte=now, ends__gt=now, ended_at=None).select_related("substitute")
-    found = {}
-    for row in rows.order_by("ends"):
-        stands_in = f", {row.substitute} stands in" if row.substitute else ""
-        found[row.user_id] = f"until {row.ends:%-d %b %Y}{stands_in}"
-    return found
+def away() -> dict[int, str]:
+    """Who is absent now, and until when in words; whoever stands in is named."""
+    return {person: _until(absence) for person, absence in absent_now().items()}
+
+
+def _until(absence: Absence) -> str:
+    stands_in = f", {absence.substitute} stands in" if absence.substitute else ""
+    return f"until {absence.ends:%-d %b %Y}{stands_in}"
 
 
 class Cover(NamedTuple):
