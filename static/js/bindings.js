@@ -37,7 +37,7 @@ export const BINDINGS = [
   { keys: ["Shift+C"], action: "assign", label: "Assign", scope: ["queue", "detail"] },
   { keys: ["Shift+A"], action: "batchapprove", label: "Approve the selected", scope: ["queue"] },
   { keys: ["Shift+R"], action: "batchreject", label: "Reject the selected", scope: ["queue"] },
-  { keys: ["z"], action: "undo", label: "Take the last decision back", scope: ["queue", "detail"] },
+  { keys: ["z"], action: "undo", label: "Take the last decision back", scope: ["queue", "detail", "dialog"] },
   { keys: ["v"], action: "payload", label: "Payload: form, changes, raw bytes", scope: ["queue", "detail"] },
   { keys: ["h"], action: "precedents", label: "Precedents", scope: ["queue", "detail"] },
   { keys: ["Shift+H"], action: "cite", label: "Cite the precedent in your reason", scope: ["queue", "detail"] },

@@ -7,7 +7,7 @@ import { dialog, isOpen, refused, show } from "./dialogs.js";
 import "./keys.js";
 import * as list from "./list.js";
 import "./offline.js";
-import { answered, free } from "./toasts.js";
+import { answered, batchDone, free } from "./toasts.js";
 import { toasts } from "./say.js";
 
 const opened = (article) => article && body.dispatchEvent(new CustomEvent("desk:opened", { detail: article }));
@@ -15,7 +15,8 @@ const opened = (article) => article && body.dispatchEvent(new CustomEvent("desk:
 const SWAPPED = {
   dialog() {
     for (const line of $$("[data-result=applied]", dialog)) { const row = list.rowOf(line.dataset.ref); if (row) list.leave(row); }
-    show();
+    const result = $("#batch-result[data-whole]", dialog);
+    if (result) batchDone(result); else show();
   },
   toasts: () => answered($(".toast", toasts)),
   preview() {

@@ -1,7 +1,7 @@
 // What the server answered to a decision: done, with the time left to take it back, or refused, with the reason.
-import { $, $$, body } from "./dom.js";
+import { $, $$, body, make } from "./dom.js";
 import { command } from "./commands.js";
-import { closeDialog } from "./dialogs.js";
+import { closeDialog, dialog, isOpen } from "./dialogs.js";
 import { dropDrafts } from "./drafts.js";
 import { current, leave, openArticle, reloadList, rowOf } from "./list.js";
 import { announce, leaveLater, toast, toasts, tone, trim } from "./say.js";
@@ -27,7 +27,7 @@ function done(given) {
   dropDrafts(given.dataset.ref);
   closeDialog();
   // Earlier decisions can still be taken back, one after the other: they wait out of sight.
-  for (const old of $$(".toast", toasts)) if (old !== given) { if ($("form[data-undo]", old)) old.hidden = true; else old.remove(); }
+  for (const old of $$(".toast", toasts)) if (old !== given) { if ($(UNDO, old)) old.hidden = true; else old.remove(); }
   follow(given.dataset);
   body.dispatchEvent(new CustomEvent("desk:changed"));
   if (given.dataset.window) countDown(given); else leaveLater(given, 6);
@@ -38,6 +38,18 @@ function follow({ ref, gone, back, reload }) {
   if (gone !== undefined && row) leave(row);
   if (back !== undefined) reloadList(ref);
   if (reload !== undefined && openArticle(ref)) htmx.ajax("GET", `/a/${ref}/`, { source: "#preview", target: "#preview", swap: "innerHTML" });
+}
+
+// A batch that was applied as a whole has nothing to be read: it is said, and the work goes on.
+export function batchDone(result) {
+  const { whole, window: seconds } = result.dataset;
+  const form = $("form[data-undo]", result);
+  const said = make("div", { class: "toast", "data-done": "", "data-window": seconds ?? "10" }, make("span", { class: "grow" }, whole));
+  form.querySelector("button").append(" ", make("span", { class: "countdown" }));
+  said.append(form, make("button", { class: "button button-plain", type: "button", "data-command": "dismiss" }, "Dismiss"));
+  toasts.prepend(said);
+  htmx.process(said);
+  answered(said);
 }
 
 // The time left is said in words; what decides is the server's clock. Heard once, not at every second.
@@ -61,9 +73,14 @@ function released(given) {
   leaveLater(given, 3);
 }
 
+const UNDO = "form[data-undo]:not([data-sent])";
+document.addEventListener("submit", ({ target }) => { if (target.matches("form[data-undo]")) target.dataset.sent = ""; });
+
+// The newest decision that can still be taken back; in a dialog, what the dialog tells of.
 export function undo() {
-  const form = $("form[data-undo]", toasts) || $("form[data-undo]");
+  const form = isOpen() ? $(UNDO, dialog) : $(UNDO, toasts) || $(UNDO);
   if (form) return form.requestSubmit();
+  if (isOpen()) return;
   const button = $('#detail [data-verb="undo"]');
   if (button) return button.click();
   toast("Nothing to take back: it is released, or it was not yours");

@@ -1,7 +1,8 @@
-"""One Chromium for all browser tests, and a desk with the timings of production for those of the reviewers' pages."""
+"""One Chromium for all browser tests, and one desk with the timings of production for those of the reviewers' pages."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from secrets import token_hex
@@ -9,16 +10,28 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 
 from reviews import services
 from reviews.ids import new_id
 from reviews.models import Decision, Item, User
-from reviews.schemas import Proposal
+from reviews.schemas import Proposal, Seen
 from tests import build
-from tests.browser import chrome, scene
+from tests.browser import chrome, places, scene
 from tests.browser.site import Site, site
 from tests.logins import as_role
+
+WORDED = {
+    "mail.send": "subject", "call.place": "text", "refund.issue": "note", "files.delete": "path",
+    "account.close": "customer", "voucher.send": "customer",
+}  # fmt: skip
+SEED = 200  # what waits beside the items of each test: five types and more, four risks
+CHECKS = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL),
+    pytest.mark.xdist_group("checks"),  # one server and one seed for all of them
+]
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +50,12 @@ class Shop:
 
     site: Site
     house: build.House
+    day: list[Item]  # work in every state, something hostile last
 
-    def items(self, count: int, kind: str = "mail.send", **more: Any) -> tuple[str, list[Item]]:
-        """The word, and so many items that hold it, in the order of the list."""
-        word = token_hex(4)
-        field = {"mail.send": "subject", "call.place": "text", "refund.issue": "note", "files.delete": "path"}[kind]
+    def items(self, count: int, kind: str = "mail.send", said: str = "", **more: Any) -> tuple[str, list[Item]]:
+        """The word, and so many items that hold it, in the order they were proposed."""
+        word = said or token_hex(4)
+        field = WORDED[kind]
         made = [self._propose(kind, {field: f"{word} {n}"}, **more) for n in range(count)]
         build.route()
         return word, [build.item_of(action) for action in made]
@@ -51,18 +65,65 @@ class Shop:
         self._propose("mail.send", {"subject": f"{word} {rest}"})
         build.route()
 
+    def by_run(self, word: str) -> tuple[Any, Item]:
+        """One that a run has proposed, and the run."""
+        payload = {**build.PAYLOADS["mail.send"], "subject": f"{word} 0"}
+        run, action = build.proposed_by_run(self.house, payload=payload)
+        build.route()
+        return run, build.item_of(action)
+
+    def answered(self, run: Any, item: Item, **changed: Any) -> None:
+        """The run answers what it was asked, with another payload; policy looks at it."""
+        asked = item.action.messages.filter(kind="question").latest("number")
+        payload = {**build.PAYLOADS["mail.send"], **changed}
+        with as_role("agent"):
+            services.answer(
+                action=item.action_id,
+                question=asked.id,
+                text="this one",
+                payload=payload,
+                type_name="mail.send",
+                run=run,
+            )
+        build.route()
+
+    def words_of(self, vote: Decision) -> str:
+        """The rationale, as the record holds it."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT reviews_rationale(%s)", [vote.event_id])
+            return str(cursor.fetchone()[0])
+
+    def decide_as_seen(self, item: Item, seen: Seen, name: str = "grace") -> Decision:
+        """A verdict on what a page showed then, whatever is there now."""
+        with as_role("web"):
+            return services.decide(item=item.id, seen=seen, decision=build.APPROVE, by=self.house.by(name))
+
+    def send(self, page: Any, address: str, **fields: Any) -> Any:
+        """What somebody sends who fills in a form by hand; its hidden fields are those of the page at `address`."""
+        text = page.request.get(address).text()
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text))
+        path = address.partition("?")[0]
+        return page.request.post(path, form={**hidden, **fields}, headers={"Referer": self.site.url}, max_redirects=0)
+
+    def prefer(self, name: str, **chosen: Any) -> None:
+        """What this person has set; nothing chosen is what everybody has at first."""
+        User.objects.filter(username=name).update(preferences=chosen)
+
     def _propose(self, kind: str, changed: dict[str, Any], **more: Any) -> Any:
-        payload = {**build.PAYLOADS[kind], **changed}
-        proposal = Proposal(type=kind, payload=payload, dedup_key=str(new_id()), confidence=0.8, **more)
+        payload = {**build.PAYLOADS.get(kind, {}), **scene.PAYLOADS.get(kind, {}), **changed}
+        given = {"confidence": 0.8, **more}
+        proposal = Proposal(type=kind, payload=payload, dedup_key=str(new_id()), **given)
         with as_role("web"):
             return services.propose(proposal=proposal, principal=self.house.agent.id).id
 
 
-@pytest.fixture(scope="module")
-def shop(django_db_setup: None, django_db_blocker: Any, request: Any) -> Iterator[Shop]:
-    name = request.module.__name__.rpartition(".")[2].removeprefix("test_")
-    with django_db_blocker.unblock(), site(name, profile="normal") as found:
-        yield Shop(found, scene.furnish())
+@pytest.fixture(scope="package")
+def shop(django_db_setup: None, django_db_blocker: Any) -> Iterator[Shop]:
+    with django_db_blocker.unblock(), site("shop", profile="normal") as found:
+        house = scene.furnish()
+        day = places.furnish(house)
+        scene.fill(house, SEED - len(day))
+        yield Shop(found, house, day)
 
 
 @pytest.fixture

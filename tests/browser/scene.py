@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.test import override_settings
+from pydantic import Field
 
 from reviews import services
 from reviews.ids import new_id
 from reviews.models import Item, User
 from reviews.registry import DeskType
-from reviews.schemas import EvidenceIn, Proposal
+from reviews.schemas import EvidenceIn, Proposal, Strict
 from reviews.services import PrincipalSpec
 from reviews.states import EffectMode, Reversibility, Risk
 from tests import build
@@ -47,6 +49,31 @@ PAYOUT = DeskType(
     amount_path="amount", currency="EUR", machine_paths=("iban",), has_probe=True,
 )  # fmt: skip
 
+
+class Voucher(Strict):
+    """What the agent that sends vouchers reads: money as a number, never as text."""
+
+    customer: str
+    amount: Decimal = Field(gt=0, le=500, decimal_places=2)
+
+
+VOUCHER = DeskType(
+    name="voucher.send", label="Send a voucher", template="Voucher of {amount} for {customer}",
+    schema={
+        "type": "object", "additionalProperties": False, "required": ["customer", "amount"],
+        "properties": {
+            "customer": {"type": "string", "minLength": 1, "title": "Customer"},
+            "amount": {"type": "number", "exclusiveMinimum": 0, "maximum": 500, "title": "Amount"},
+        },
+    },
+    risk=Risk.LOW, reversibility=Reversibility.REVERSIBLE,
+    effect_mode=EffectMode.IDEMPOTENT, queue="support",
+)  # fmt: skip
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "account.close": {"customer": "c-77", "keep_points": False, "reason": "asked"},
+    "voucher.send": {"customer": "8812", "amount": Decimal("129.50")},
+}
+
 LETTERS = (
     ("kim@example.org", "Your order 40-1187", "It left our warehouse this morning and is with you on Thursday."),
     ("noa@example.org", "Invoice for order 40-1203", "The invoice with your company name is attached."),
@@ -74,7 +101,7 @@ def furnish() -> build.House:
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.PBKDF2PasswordHasher"]):
         User.objects.update(password=make_password("secret"))
     with as_role("web"):
-        services.sync_types(types=(*build.TYPES, CLOSE, PAYOUT), principals=[
+        services.sync_types(types=(*build.TYPES, CLOSE, PAYOUT, VOUCHER), principals=[
             PrincipalSpec("helper", owner="noor"), PrincipalSpec("inbox", owner="noor"),
         ])  # fmt: skip
     return house

@@ -18,7 +18,8 @@ from reviews.schemas import EvidenceIn
 from tests import build
 from tests.browser import chrome
 from tests.browser.conftest import Shop
-from tests.browser.test_pages import PHONE, THEMES, SignIn, violations
+from tests.browser.eyes import PHONE, THEMES, violations
+from tests.browser.hands import SignIn
 from tests.logins import as_role
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL)]
