@@ -18,28 +18,12 @@ from django.db import connection, transaction
 
 from audit import queries, registry, seal, verify
 from audit.canonical import b64, encode, stamp
-from audit.dossier import dossier
 from audit.notes import note, proof_text
 from audit.tiles import TileWriter
 from audit.tree import inclusion
-from audit.trust import policy_text, write_readme, write_timestamps
 
 Progress = Callable[[int, int], None]
 CHUNK = 2_000
-
-
-GROUPS = {"text": "message", "message": "message", "evidence": "evidence", "payload": "payload", "identity": "identity"}
-
-
-def group_of(field: str) -> str:
-    """The kind of text that a committed field is, as the export page offers it."""
-    return GROUPS.get(field.partition("_")[0], "reason")
-
-
-FILES = (
-    "events.jsonl", "checkpoints.jsonl", "content.jsonl", "business.jsonl", "policy", "verify.py", "dossier.html",
-)  # fmt: skip
-MOST_DOSSIERS = 20
 
 
 class ExportFailed(RuntimeError):
@@ -48,7 +32,7 @@ class ExportFailed(RuntimeError):
 
 @dataclass
 class Request:
-    """What to export. `cases` None: everything. `fields` None: open every text; a list: only these kinds of text."""
+    """What to export. `cases` None: everything. `fields` None: open every text; a list: only these fields."""
 
     cases: Collection[str] | None = None
     fields: Collection[str] | None = None
@@ -98,22 +82,12 @@ class _Writer:
                 self._case_events(file, checkpoints)
         self._lines("content.jsonl", self._content())
         self._lines("business.jsonl", self._business())
-        if self.request.cases is not None and len(self.request.cases) <= MOST_DOSSIERS:
-            told = dossier(
-                sorted(self.request.cases),
-                self.request.filters,
-                self.status.now,
-                self.status.signed_size,
-                self._may_open,
-            )
-            (self.folder / "dossier.html").write_text(told, encoding="utf-8")
-        (self.folder / "policy").write_text(policy_text(), encoding="utf-8")
-        write_timestamps(self.folder)
+        (self.folder / "policy").write_text(self._policy(), encoding="utf-8")
         shutil.copyfile(verify.__file__, self.folder / "verify.py")
 
     def seal(self) -> dict[str, Any]:
         """The manifest, with the digests of the files it was written after."""
-        names = [name for name in FILES if (self.folder / name).is_file()]
+        names = ("events.jsonl", "checkpoints.jsonl", "content.jsonl", "business.jsonl", "policy", "verify.py")
         manifest = {
             "version": 1,
             "time": stamp(self.status.now),
@@ -128,17 +102,15 @@ class _Writer:
         }
         text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
         (self.folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
-        write_readme(self.folder, settings.LOG_ORIGIN, stamp(self.status.now))
         return manifest
 
     def _checkpoints(self) -> list[str]:
-        sql = "SELECT size, body, signature FROM audit.checkpoint WHERE signature IS NOT NULL"
+        sql = "SELECT body, signature FROM audit.checkpoint WHERE signature IS NOT NULL"
         if self.request.cases is not None:
             sql += " ORDER BY size DESC LIMIT 1"
         else:
             sql += " ORDER BY size"
-        witnessed = queries.cosignatures(0)
-        notes = [note(body, signature + "".join(witnessed.get(size, ()))) for size, body, signature in _rows(sql)]
+        notes = [note(body, signature) for body, signature in _rows(sql)]
         self._lines("checkpoints.jsonl", (json.dumps(text, ensure_ascii=False).encode() for text in notes))
         return notes
 
@@ -198,7 +170,7 @@ class _Writer:
         return {"state": "open", "salt": b64(text.salt), "body": b64(text.body)}
 
     def _may_open(self, name: str) -> bool:
-        return self.request.fields is None or group_of(name) in self.request.fields
+        return self.request.fields is None or name in self.request.fields
 
     def _texts(self) -> Iterator[registry.Text]:
         sql = "SELECT event_id, field, salt, scheme, body FROM audit.content"
@@ -210,6 +182,13 @@ class _Writer:
     def _business(self) -> Iterator[bytes]:
         for lines in registry.projections().values():
             yield from (encode(line) for line in lines(self.request.cases))
+
+    def _policy(self) -> str:
+        keys = _rows(
+            "SELECT convert_from(leaf, 'UTF8')::jsonb #>> '{data,vkey}' FROM audit.event"
+            " WHERE name = 'log.key_added' ORDER BY n"
+        )
+        return "".join(f"log {vkey}\n" for (vkey,) in keys) + "quorum none\n"
 
     def _lines(self, name: str, lines: Iterable[bytes]) -> None:
         with (self.folder / name).open("wb") as file:

@@ -23,6 +23,13 @@ PAGES: dict[str, Help] = {
             "Type into the search, or open the filters. Everything that changes the list is in the address.",
         ),
     ),
+    "views": Help(
+        "Views of the queue",
+        (
+            "A view is a search with a name. Yours come first; g and a digit go to the first nine.",
+            "The default view is what the queue opens with. A lead can share a view with a team; reach stays as it is.",
+        ),
+    ),
     "detail": Help(
         "One item",
         (

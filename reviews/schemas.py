@@ -196,7 +196,3 @@ class ItemResult(NamedTuple):
     ref: int
     result: Literal["applied", "blocked", "conflict", "check"]
     reason: str = ""
-
-    @property
-    def name(self) -> str:
-        return f"ACT-{self.ref}"

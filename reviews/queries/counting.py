@@ -8,12 +8,16 @@ from typing import Any
 
 from reviews.queries.cube import Cell, Counts, chosen, waiting
 from reviews.queries.filters import Filter, conditions
+from reviews.queries.grammar import Query, Term
 from reviews.queries.listing import FEW, SCOPES, drivers, reach, try_run
+from reviews.queries.meaning import resolve
+from reviews.queries.reach import Reader
 from reviews.states import Risk
 
 MOST = 1_000  # beyond it a count reads "1,000+"
 MOST_IN_BARS = 10_000  # beyond it a histogram is one of the first so many
 _RISKS = [risk.value for risk in Risk]
+MOST_TRIED = 8
 MOMENT = 0.08  # seconds that a count may take from a page
 
 _COUNT = """
@@ -116,3 +120,13 @@ def _badge(wanted: Filter | None, counted: Tally | None, found: list[Cell]) -> T
     if not _bounded(wanted):
         return Tally(0)
     return counted or Tally(None)
+
+
+def most_excluding(query: Query, reader: Reader, found: list[Cell]) -> tuple[Term | None, Tally]:
+    """The term without which most would be found, and how many; none where every other term excludes as well."""
+    terms = query.without("sort").terms[:MOST_TRIED]
+    queries = [query.minus(term) for term in terms]
+    known = reader.known(query)
+    left = badges([resolve(each, known) for each in queries], found)
+    best = max(zip(terms, left, strict=True), key=lambda pair: (pair[1].n or 0, pair[1].more), default=None)
+    return best if best and best[1].n else (None, Tally(None))

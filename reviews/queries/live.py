@@ -1,32 +1,45 @@
-"""Which rows of an open page are no longer what the page says."""
+"""Which rows of an open page are no longer what the page says, and how many it does not have yet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import connection
 
+from reviews.models import QueueStamp
+from reviews.queries.counting import tally
+from reviews.queries.cube import Cell
+from reviews.queries.filters import Clause, Filter
 from reviews.queries.reach import Reader
+from reviews.queries.rows import Row, rows
+
+MOST_CHANGED = 50  # beyond it the page is told that the list changed, and nothing else
+
+
+def stamp(queues: Iterable[str]) -> str:
+    """What identifies the state of these queues; compared for equality only."""
+    found = QueueStamp.objects.filter(queue__in=list(queues)).order_by("queue")
+    return "-".join(f"{queue}.{n}" for queue, n in found.values_list("queue", "n"))
 
 
 class Moved(NamedTuple):
-    """One row that left the list: what became of it, and who did it."""
+    """One row that is still open, or what became of it and who did it."""
 
+    id: UUID
     ref: str
     state: str
     by: str
     mine: bool
-    claimer: str
-    version: int
     gone: bool
 
 
 _SQL = """
-SELECT 'ACT-' || i.ref, a.state, coalesce(d.username, ''), coalesce(d.reviewer_id = %(me)s, false),
-       CASE WHEN i.claimed_until > now() THEN coalesce(c.username, '') ELSE '' END, i.version, NOT i.waiting
+SELECT i.id, 'ACT-' || i.ref, a.state, coalesce(d.username, ''), coalesce(d.reviewer_id = %(me)s, false), NOT i.waiting
   FROM reviews_item_desk i JOIN reviews_action a ON a.id = i.action_id
-  LEFT JOIN reviews_user c ON c.id = i.claimed_by_id
   LEFT JOIN LATERAL (SELECT u.username, v.reviewer_id
         FROM reviews_decision v JOIN reviews_user u ON u.id = v.reviewer_id
         WHERE v.action_id = i.action_id AND i.closed_at IS NOT NULL AND v.verdict IN ('approve', 'reject')
@@ -35,10 +48,28 @@ SELECT 'ACT-' || i.ref, a.state, coalesce(d.username, ''), coalesce(d.reviewer_i
 """
 
 
-def moved(refs: Sequence[int], reader: Reader) -> list[Moved]:
+def moved(refs: Collection[int], reader: Reader) -> list[Moved]:
     """The state of these rows, within reach."""
     if not refs:
         return []
     with connection.cursor() as cursor:
         cursor.execute(_SQL, {"refs": list(refs), "queues": list(reader.queues), "me": reader.user.pk})
         return [Moved(*row) for row in cursor.fetchall()]
+
+
+def changed(found: Iterable[Moved], marks: Mapping[str, str], reader: Reader) -> list[Row]:
+    """The rows that still wait and no longer look as the page shows them."""
+    ids = [each.id for each in found if not each.gone and marks.get(each.ref)]
+    return [row for row in rows(ids, reader.queues) if row.mark != marks[row.ref]] if ids else []
+
+
+def fresh(wanted: Filter, cells: list[Cell], *, since: datetime, shown: Collection[int]) -> int:
+    """How many matches came since the page was made; those it shows by now are none of them."""
+    values = {"since": since, "shown": list(shown)}
+    newer = Clause("i.entered > %(since)s AND NOT i.ref = ANY(%(shown)s)", values, _SINCE)
+    found = tally(replace(wanted, clauses=[newer, *wanted.clauses]), cells)
+    return found.n or 0
+
+
+_SINCE = """SELECT i.action_id FROM reviews_item_desk i WHERE i.waiting AND i.queue_id = ANY(%(queues)s)
+    AND i.risk_rank = ANY(%(risks)s) AND i.entered > %(since)s"""

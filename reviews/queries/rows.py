@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 from django.db import connection
 
@@ -26,7 +27,9 @@ SELECT i.id, i.ref, i.action_id, i.queue_id, i.action_type_id AS type, i.risk, i
        i.claimed_by_id, i.claimed_until > now() AS claimed, i.assignee_id,
        c.username AS claimer, u.username AS assignee, p.name AS agent, r.username AS person,
        a.agent_version, a.state, a.floors, a.outcome, a.needed, a.revision, a.digest, a.decide_by, a.reversibility,
-       t.question, s.title, clock_timestamp() AS now,
+       t.question, s.title, clock_timestamp() AS now, i.claimed_until,
+       (SELECT array_agg(g.name ORDER BY g.name) FROM reviews_tag g
+         WHERE g.action_id = i.action_id AND g.removed_at IS NULL) AS tags,
        coalesce((SELECT max(e.number) FROM reviews_evidence e WHERE e.action_id = i.action_id), 0) AS evidence,
        coalesce((SELECT max(m.number) FROM reviews_message m WHERE m.action_id = i.action_id), 0) AS message
   FROM unnest(%s::uuid[]) WITH ORDINALITY AS k (id, place)
@@ -58,7 +61,6 @@ class Row:
     confidence: str
     amount: str
     minor: int | None
-    currency: str
     why: str
     version: int
     digest: str
@@ -66,6 +68,8 @@ class Row:
     message: int
     assignee: str
     claimer: str
+    claim_words: str
+    tags: tuple[str, ...]
     is_open: bool
     is_question: bool
     question_open: bool
@@ -83,6 +87,12 @@ class Row:
     def key(self) -> str:
         """What a form sends for this row: which item, in which version, showing which bytes."""
         return f"{self.ref}:{self.version}:{self.digest}"
+
+    @property
+    def mark(self) -> str:
+        """How it looks but for the clock, in few letters: a page that is open compares it."""
+        seen = (self.version, self.state, self.claimer, self.assignee, self.tags, self.question_open, self.deferred)
+        return f"{crc32(repr(seen).encode()) & 0xFFFFF:x}"
 
 
 def rows(ids: Iterable[UUID], queues: Iterable[str]) -> list[Row]:
@@ -108,7 +118,6 @@ def _row(got: Mapping[str, Any]) -> Row:
         confidence="" if got["confidence"] is None else f"{got['confidence']:.2f}",
         amount="" if got["amount"] is None else money(got["amount"], got["currency"]),
         minor=got["amount"],
-        currency=got["currency"],
         why=chip(_fired(json.loads(got["floors"]), got["outcome"])),
         version=got["version"],
         digest=bytes(got["digest"]).hex(),
@@ -116,6 +125,8 @@ def _row(got: Mapping[str, Any]) -> Row:
         message=got["message"],
         assignee=got["assignee"] or "",
         claimer=(got["claimer"] or "") if got["claimed"] else "",
+        claim_words=span((got["claimed_until"] - got["now"]).total_seconds()) if got["claimed"] else "",
+        tags=tuple(got["tags"] or ()),
         is_open=is_open,
         is_question=got["question"],
         question_open=got["question_open"],

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
+from reviews.errors import NotPermitted
 from reviews.models import DefaultView, SavedView, User
 
 Kind = Literal["all", "own", "team", "builtin", "waiting"]
@@ -128,3 +129,13 @@ def teams_to_share_with(user: User) -> list[Group]:
         return []
     queues = user.groups.values("reach__queue")
     return list(Group.objects.filter(reach__queue__in=queues).distinct().order_by("name"))
+
+
+def team_to_share_with(key: str, user: User) -> Group | None:
+    """The team that a form names; none where it names none. NotPermitted for any that is not this person's to name."""
+    if not key:
+        return None
+    found = [team for team in teams_to_share_with(user) if str(team.pk) == key]
+    if not found:
+        raise NotPermitted("a lead may share a view, with a team that looks at a queue of theirs")
+    return found[0]

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.core.cache import caches
 from django.db import connection
 from django.db.models.functions import Now
 
-from reviews.models import Level, User
+from reviews.models import DeskItem, Level, User
 from reviews.prio import NOT_BREACHED
+from reviews.queries.listing import try_run
 
 MOST = 1_000
+PATIENCE, KEEP = 0.3, 60  # seconds that a week's figures may take, and how old they may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Strip:
     doubt: int
     mine_today: int
     mine_hour: int
+    at: datetime  # by the database's clock, which also dates what comes in
 
 
 _STRIP = """
@@ -39,7 +43,8 @@ SELECT (SELECT min(x.entered) FROM unnest(%(queues)s::text[]) q (name) CROSS JOI
        (SELECT count(*) FROM reviews_decision d WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject')
           AND d.created_at > date_trunc('day', now())),
        (SELECT count(*) FROM reviews_decision d WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject')
-          AND d.created_at > now() - interval '1 hour')
+          AND d.created_at > now() - interval '1 hour'),
+       now()
 """
 
 
@@ -113,15 +118,66 @@ SELECT a.type_id, count(*),
   FROM (SELECT DISTINCT ON (d.action_id) d.* FROM reviews_decision d
           LEFT JOIN reviews_retraction r ON r.decision_id = d.id
          WHERE d.created_at > now() - interval '7 days' AND d.verdict IN ('approve', 'reject') AND r.id IS NULL
+           AND d.purpose <> 'canary'
          ORDER BY d.action_id, d.created_at DESC LIMIT 100000) d
   JOIN reviews_action a ON a.id = d.action_id
   JOIN reviews_actiontype t ON t.name = a.type_id
- WHERE t.queue_id = ANY(%s) AND a.state NOT IN ('pending', 'proposed')
+ WHERE t.queue_id = ANY(%(queues)s) AND a.state NOT IN ('pending', 'proposed')
  GROUP BY a.type_id ORDER BY count(*) DESC, a.type_id
 """
 
 
-def week(queues: Sequence[str]) -> list[TypeFigures]:
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Seven days of these queues. None in a share: nothing to take it of."""
+
+    types: tuple[TypeFigures, ...]
+
+    @property
+    def overridden(self) -> float | None:
+        """Of what people decided, the share that they rejected or changed."""
+        return _share(sum(t.overridden for t in self.types), sum(t.decided for t in self.types))
+
+    @property
+    def automated(self) -> float | None:
+        """Of what was decided, the share that no person looked at."""
+        return _share(sum(t.by_policy for t in self.types), sum(t.total for t in self.types))
+
+    @property
+    def labels(self) -> int:
+        """Verdicts of people: what a calibration would start from."""
+        return sum(t.decided for t in self.types)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def week(queues: Sequence[str]) -> Week | None:
+    """Read at most once a minute; None where it takes too long to be worth the wait."""
+    name = f"week-{'-'.join(sorted(queues))}"[:200]
+    kept: Week | None = caches["memory"].get(name)
+    if kept is None:
+        got = try_run(_WEEK, {"queues": list(queues)}, PATIENCE)
+        kept = Week(tuple(TypeFigures(*row) for row in got)) if got is not None else None
+        caches["memory"].set(name, kept, KEEP)
+    return kept
+
+
+_MEDIAN = """
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY d.dwell_ms) / 1000.0 FROM reviews_decision d
+ WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject') AND d.created_at > date_trunc('day', now())
+"""
+
+
+def median_look(user: User) -> float | None:
+    """Seconds that half of this person's decisions of today took, where they were measured."""
     with connection.cursor() as cursor:
-        cursor.execute(_WEEK, [list(queues)])
-        return [TypeFigures(*row) for row in cursor.fetchall()]
+        cursor.execute(_MEDIAN, {"me": user.pk})
+        found: float | None = cursor.fetchone()[0]
+    return found
+
+
+def ever_used(queues: Sequence[str]) -> bool:
+    """Whether anything ever came to these queues."""
+    return DeskItem.objects.filter(queue__in=list(queues)).exists()

@@ -15,6 +15,7 @@ from audit.services import record
 from reviews.errors import AlreadyDecided, InvalidDecision, NotPermitted, desk_errors
 from reviews.ids import new_id
 from reviews.models import Decision, DeskItem, Reach, User
+from reviews.queries.people import stand_in
 from reviews.reasons import worded
 from reviews.schemas import Seen
 from reviews.services.base import (
@@ -72,19 +73,24 @@ def release_claim(*, item: UUID, by: By) -> None:
             after_commit([], [row.queue_id])
 
 
-def assign(*, item: UUID, assignee: User | None, by: By) -> None:
-    """Put an item on somebody's desk; None takes it off again. They must see its queue."""
+def assign(*, item: UUID, assignee: User | None, by: By) -> User | None:
+    """Put an item on somebody's desk; None takes it off again. They must see its queue.
+
+    While they are away it goes to who stands in for them. Returns whose it is now.
+    """
     with desk_errors(), transaction.atomic():
         case, row = locked_item(item, by)
         demand_pending(case, row)
         if assignee is not None and not reached(assignee).filter(queue=row.queue_id).exists():
             raise NotPermitted(f"{assignee} does not see this queue")
+        assignee = stand_in(assignee, row.queue_id) if assignee else None
         who = assignee.pseudonym if assignee else None
         entry = case.note(EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id))
         case.move(entry)
         change_item(row, seen=False, assignee=assignee)
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
+    return assignee
 
 
 def defer(*, item: UUID, until: datetime, by: By) -> None:
@@ -102,12 +108,6 @@ def defer(*, item: UUID, until: datetime, by: By) -> None:
         record(case.entries)
 
 
-def escalate(
-    *,
-    item: UUID,
-    seen: Seen,
-    target: Group,
-    rationale: str,
 def cannot_wait(case: Case, until: datetime) -> str:
     """Why it cannot be put off until then, or an empty string."""
     if until <= case.now:
@@ -118,6 +118,12 @@ def cannot_wait(case: Case, until: datetime) -> str:
     return ""
 
 
+def escalate(
+    *,
+    item: UUID,
+    seen: Seen,
+    target: Group,
+    rationale: str,
     reason_code: str = "",
     by: By,
 ) -> Decision:

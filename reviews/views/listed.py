@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -81,6 +81,11 @@ class Listing:
         if not self.after and not self.keys.after and not self.keys.stopped:
             return counting.Tally(len(self.keys.ids))
         return counting.tally(self.wanted, self.cells)
+
+    @property
+    def detail_query(self) -> str:
+        """What an item's page is told, so that it leads back to this list."""
+        return f"?{urlencode({'q': str(self.query)})}" if self.query else ""
 
     def url(self, query: Query | None = None, **values: Any) -> str:
         """This list with another query or with other values; what is usual is left out."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
@@ -16,13 +15,13 @@ from audit.queries import health
 from reviews.charts import Chart, histogram
 from reviews.errors import NotFound
 from reviews.forms import LIST, from_panel
-from reviews.models import User
+from reviews.navigation import entries
 from reviews.queries import counting, cube, stats
 from reviews.queries.filters import UNKNOWN, Filter
 from reviews.queries.grammar import KEYS
 from reviews.queries.meaning import IS_WORDS
 from reviews.queries.orders import OFFERED, ORDERS
-from reviews.queries.saved_views import Tab, default_of, find
+from reviews.queries.saved_views import default_of, find
 from reviews.services import stamp_shown
 from reviews.states import Risk
 from reviews.views.edge import desk_page, is_partial, signed_in, with_query
@@ -59,11 +58,7 @@ def _elsewhere(request: HttpRequest) -> str:
         return default.url if default and default.kind != "all" else ""
     if set(given) != {"view"}:
         return ""
-    return _named(given["view"], user)
-
-
-def _named(key: str, user: User) -> str:
-    tab: Tab | None = find(key, user)
+    tab = find(given["view"], user)
     if tab is None:
         raise NotFound("there is no such view")
     return "" if tab.kind == "all" else tab.url
@@ -78,7 +73,7 @@ def _rows_context(request: HttpRequest, found: Listing) -> dict[str, Any]:
         "searched": f"{found.keys.searched or 0:,}",
         "opened": stamp_shown(user, LIST),
         "more_url": found.url(after=found.keys.after, view=found.view) if found.keys.after else "",
-        "detail_query": f"?{urlencode({'q': str(found.query)})}" if found.query else "",
+        "detail_query": found.detail_query,
         "icons": static("icons.svg"),
     }
 
@@ -86,8 +81,8 @@ def _rows_context(request: HttpRequest, found: Listing) -> dict[str, Any]:
 def _context(request: HttpRequest, found: Listing) -> dict[str, Any]:
     hand_set = stats.hand_set(tuple(found.reader.types))
     return {
+        **strip_context(request, found),  # first: what comes in from here on is new to the page
         **_rows_context(request, found),
-        **strip_context(request, found),
         "problem": found.problem,
         "suggestion_url": with_query("queue", q=found.problem.suggestion) if found.problem else "",
         "order_words": found.shown_order.words,
@@ -96,24 +91,38 @@ def _context(request: HttpRequest, found: Listing) -> dict[str, Any]:
         **_chart(found, hand_set),
         "hand_set": hand_set,
         "unordered": _unordered(found),
-        "alarms": _alarms(signed_in(request)),
+        "alarms": _alarms(request),
         "chips": [(str(term), found.url(found.query.minus(term))) for term in found.query.terms],
         "tabs": tabs_of(found),
         "orders": _orders(found),
         "panel": _panel(found),
         "clear_url": with_query("queue", view="all"),
+        "keep_url": with_query("view_new", q=str(found.query), sort=found.order.name),
+        "import_url": _import_url(request),
         "keys_known": KEYS,
+        **_empty(request, found),
     }
 
 
 def strip_context(request: HttpRequest, found: Listing) -> dict[str, Any]:
     """The figures above the list."""
+    queues = tuple(found.reader.queues)
+    strip, week = stats.strip(queues, signed_in(request)), stats.week(queues)
     return {
-        "strip": stats.strip(tuple(found.reader.queues), signed_in(request)),
+        "strip": strip,
+        "made_at": f"{strip.at.timestamp():.3f}",
+        "week": week,
+        "overridden": _percent(week.overridden) if week else "",
+        "automated": _percent(week.automated) if week else "",
+        "labels": week.labels if week else 0,
         "by_risk": _risks(found),
         "pending": sum(cell.n for cell in found.cells),
         "icons": static("icons.svg"),
     }
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
 
 
 def _risks(found: Listing) -> list[tuple[str, int, str]]:
@@ -145,9 +154,14 @@ def _chosen(wanted: Filter) -> frozenset[int]:
     return wanted.buckets() or frozenset()
 
 
-def _alarms(user: User) -> tuple[str, ...]:
+def _import_url(request: HttpRequest) -> str:
+    """Where recorded conversations are loaded, for those who may."""
+    return next((entry.url for entry in entries(signed_in(request), "") if entry.label == "Import"), "")
+
+
+def _alarms(request: HttpRequest) -> tuple[str, ...]:
     """What is wrong with the record, for those who may look at it; asked at most every ten seconds."""
-    if not user.has_perm("audit.view_audit"):
+    if not signed_in(request).has_perm("audit.view_audit"):
         return ()
     found: tuple[str, ...] | None = caches["memory"].get("audit-alarms")
     if found is None:
@@ -187,3 +201,17 @@ def _options(words: Iterable[str], chosen: Iterable[str]) -> list[tuple[str, boo
     """Each word, and whether it is chosen; what is chosen besides is offered too, or applying would drop it."""
     wanted, offered = list(chosen), list(words)
     return [(word, word in wanted) for word in dict.fromkeys((*offered, *wanted))]
+
+
+def _empty(request: HttpRequest, found: Listing) -> dict[str, Any]:
+    """What an empty list has to say: all done, nothing ever came, or which part of the search left nothing."""
+    if found.rows:
+        return {}
+    if found.query:
+        term, left = counting.most_excluding(found.query, found.reader, found.cells)
+        return {
+            "excluding": str(term) if term else "",
+            "excluding_left": str(left),
+            "without_url": found.url(found.query.minus(term)) if term else "",
+        }
+    return {"median": stats.median_look(signed_in(request)), "ever": stats.ever_used(tuple(found.reader.queues))}

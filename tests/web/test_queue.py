@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -245,10 +245,20 @@ def test_hand_set_threshold_is_shown_without_a_guarantee(house: build.House, ada
     assert 'class="tau"' in page.text
 
 
-def test_empty_queue_and_empty_search_say_different_things(house: build.House, ada: Browser) -> None:
-    assert "Queue clear" in ada.get("/queue/").plain
-    build.pending(house)
-    assert "Nothing matches" in ada.get("/queue/?q=nothinglikeit").plain
+def test_empty_lists_say_why_they_are_empty(house: build.House, ada: Browser) -> None:
+    first = ada.get("/queue/").plain
+    assert "Nothing has come yet" in first
+    assert "A lead can load demo actions" in first
+    assert 'href="/import/">Load demo actions' in Browser(house.lin).get("/queue/").text
+    build.decide(house, build.pending(house))
+    assert re.search(r"Queue clear\. 1 decided today, median [0-9]+ s\.", ada.get("/queue/").plain)
+    build.pending(house, "refund.issue", confidence=0.62)
+    build.pending(house, "mail.send", confidence=0.62)
+    page = search(ada, "risk:high conf:0.60..0.65 8812")
+    assert page.refs == []
+    assert "Nothing matches" in page.plain
+    assert "Most is left out by risk:high : without it there is 1" in page.plain
+    assert 'href="/queue/?q=conf:0.60..0.65+8812">1</a>' in page.text
 
 
 def test_more_rows_come_as_a_fragment_and_a_restored_page_as_a_page(house: build.House, ada: Browser) -> None:
@@ -294,7 +304,7 @@ def test_poll_tells_nothing_out_of_reach(house: build.House, mallory: Browser) -
     item = build.pending(house)
     page = mallory.get(f"/queue/live/?refs=ACT-{item.ref}", **HX)
     assert page.status == 200
-    assert "<li" not in page.text
+    assert "<li data-ref" not in page.text
 
 
 BUDGET = 16
@@ -325,9 +335,9 @@ def test_in_doubt_is_found_from_the_list(house: build.House, ada: Browser) -> No
 def test_alarms_of_the_record_are_shown_to_those_who_may_look_at_it(
     house: build.House, ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache.clear()
+    caches["memory"].clear()
     alarm = SimpleNamespace(alarms=("An event has waited 90 s for its place in the log.",))
     monkeypatch.setattr("reviews.views.queue.health", lambda: alarm)
     assert "waited 90 s" in Browser(house.lin).get("/queue/").plain
     assert "waited 90 s" not in ada.get("/queue/").plain
-    cache.clear()
+    caches["memory"].clear()
