@@ -161,7 +161,12 @@ ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = STEP_UP_SECONDS
-ACCOUNT_RATE_LIMITS = {"login": "", "login_failed": "10/15m/key"}  # the password's limit is axes'; this is the code's
+ACCOUNT_RATE_LIMITS = {  # wrong passwords are counted by axes, wrong codes and letters asked for here
+    "login": "",
+    "login_failed": "10/15m/key",
+    "reset_password": "20/h/ip,3/h/key",
+}
+PASSWORD_RESET_TIMEOUT = 3600
 MFA_ADAPTER = "config.accounts.Factors"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1

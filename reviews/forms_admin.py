@@ -113,7 +113,12 @@ class AuthorityForm(ReasonForm):
         min_value=0,
         help_text="In minor units (cents) of the type's currency. Empty: no limit.",
     )
-    valid_until = forms.DateTimeField(required=False, help_text="UTC. Empty: until taken back.")
+    valid_until = forms.DateTimeField(required=False, help_text="Empty: until taken back.")
+    qualification = forms.CharField(
+        required=False,
+        max_length=120,
+        help_text="Holds only for members with this qualification, as the page People records it. Empty: for all.",
+    )
 
     def clean_max_risk(self) -> Risk:
         return Risk(self.cleaned_data["max_risk"])

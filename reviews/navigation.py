@@ -46,6 +46,10 @@ def _stops(user: User) -> bool:
     return user.has_perm("reviews.add_stop")
 
 
+def _manages(user: User) -> bool:
+    return user.is_superuser or user.has_perm("reviews.view_qualification")
+
+
 def _seeds(user: User) -> bool:
     return user.has_perm("reviews.add_canary")
 
@@ -57,6 +61,7 @@ PAGES = (
     Page("Outbox", ("agents:outbox", "outbox"), _staff),
     Page("Checks", ("checks",), _seeds),
     Page("Insights", ("stats",), _anyone),
+    Page("People", ("people",), _manages),
     Page("Incidents", ("incidents",), _stops),
     Page("Reports", ("audit:reports",), _audits),
     Page("Integrity", ("audit:integrity", "integrity"), _anyone),

@@ -84,7 +84,7 @@ def seed_people(file: Path, *, reset: bool = False) -> list[SignIn]:
     known = _read(file)
     wanted = {name: secrets_word() if reset or name not in known else known[name] for name in _names()}
     root = _administrator(wanted["root"], reset=reset)
-    by = By(root)
+    by = By(root, stepped_up_at=timezone.now())
     _queues(by)
     groups = {name: _group(name, by) for name in REACH}
     people = [_person(person, groups[person.group], wanted[person.username], by, reset=reset) for person in PEOPLE]

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
+from audit.sessions import is_fresh, last_proof
 from reviews.admin.base import Verbs
 from reviews.forms_admin import (
     AuthorityForm,
@@ -84,7 +90,7 @@ class AuthorityAdmin(_Revocable):
 
     add_form = AuthorityForm
     verb_intro = "The group may no longer decide this. Votes already cast stay."
-    list_display = ("group", "action_type", "max_risk", "max_amount", "valid_until")
+    list_display = ("group", "action_type", "max_risk", "max_amount", "valid_until", "qualification")
     list_select_related = ("group", "action_type")
     list_filter = ("group", "max_risk")
 
@@ -100,6 +106,21 @@ class _Administrators(Verbs):
 
     def _may(self, request: HttpRequest, right: str) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return _confirmed_first(request) or super().add_view(request, form_url, extra_context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return _confirmed_first(request) or super().change_view(request, object_id, form_url, extra_context)
+
+
+def _confirmed_first(request: HttpRequest) -> HttpResponse | None:
+    """The page that asks who one is, before a form whose verb would ask; nothing where that was minutes ago."""
+    if request.method != "GET" or not request.user.is_superuser or is_fresh(last_proof(request.session).at):
+        return None
+    return redirect_to_login(request.get_full_path(), login_url=settings.STEP_UP_URL)
 
 
 @admin.register(User)
@@ -128,6 +149,9 @@ class UserAdmin(_Administrators):
 
 
 admin.site.unregister(Group)
+# allauth brings pages of its own for these; factors and identities are their owner's business alone.
+for model in (Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken):
+    admin.site.unregister(model)
 
 
 @admin.register(Group)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -30,17 +32,32 @@ def set_password(*, user: User, password: str, by: By, how: str) -> None:
         note_account(by=by, user=user, after={"new_password": True, "how": how})
 
 
-def note_account(*, by: By, user: User, after: dict[str, object], reason: str = "") -> None:
+def note_account(
+    *,
+    by: By,
+    user: User,
+    after: dict[str, object],
+    before: dict[str, object] | None = None,
+    reason: str = "",
+    identity: bool = False,
+) -> UUID:
     """Write in the chain of a person what became of their account. Inside the caller's transaction."""
+    texts = {"reason": reason, "identity": identity_of(user) if identity else ""}
     entry = prepare(
         name=EventName.ACCOUNT_CHANGED,
-        data=events.Changed(name=user.pseudonym, before={}, after=after),
+        data=events.Changed(name=user.pseudonym, before=before or {}, after=after),
         chain=load_chain(f"person:{user.pseudonym}"),
         actor=actor(by, "person" if by.user.pk == user.pk else "lead"),
-        content={"reason": reason} if reason else None,
+        content={name: text for name, text in texts.items() if text},
         request=by.request,
     )
     record([entry])
+    return entry.id
+
+
+def identity_of(user: User) -> str:
+    """Who the pseudonym is: erasable, unlike the event that commits to it."""
+    return "\n".join((user.username, user.get_full_name(), user.email))
 
 
 def demand_good(password: str, user: User) -> None:

@@ -20,7 +20,10 @@ from audit.services import Entry, load_chain, prepare, record
 from reviews.errors import InvalidDecision, NotPermitted, desk_errors
 from reviews.models import ActionType, Authority, Queue, Reach, User
 from reviews.services.base import By, actor
-from reviews.services.rights import demand, demand_reason
+from reviews.services.leaving import end_presence
+from reviews.services.passwords import identity_of
+from reviews.services.proving import demand_proof
+from reviews.services.rights import demand, demand_administrator, demand_reason
 from reviews.states import Risk
 
 
@@ -117,13 +120,14 @@ def grant_authority(
     max_risk: Risk,
     max_amount: int | None,
     valid_until: datetime | None,
+    qualification: str = "",
     reason: str,
     by: By,
 ) -> Authority:
     """Let a group decide a type (None: every type it sees) up to a risk and an amount.
 
     Amounts are in minor units of the type's currency, so a maximum needs a
-    type. Nobody widens the authority of a group of their own.
+    type. A qualification named here must hold at the vote. Nobody widens the authority of a group of their own.
     """
     demand(by, "add_authority")
     reason = demand_reason(reason)
@@ -137,6 +141,7 @@ def grant_authority(
             max_risk=max_risk,
             max_amount=max_amount,
             valid_until=valid_until,
+            qualification=" ".join(qualification.split()),
         )
         entry = _role_entry(
             EventName.ROLE_GRANTED,
@@ -177,6 +182,7 @@ def _authority(row: Authority) -> dict[str, Any]:
         "max_risk": str(row.max_risk),
         "max_amount": row.max_amount,
         "valid_until": row.valid_until.isoformat() if row.valid_until else None,
+        "qualification": row.qualification,
     }
 
 
@@ -187,7 +193,7 @@ def _refuse_own_group(group: Group, by: By) -> None:
 
 def save_group(*, group: Group | None, name: str, permissions: Iterable[Permission], reason: str, by: By) -> Group:
     """Make or change a group and the rights of its members. Administrators only."""
-    _demand_administrator(by)
+    demand_administrator(by)
     reason = demand_reason(reason)
     wanted = sorted(permissions, key=lambda p: p.codename)
     with desk_errors(), transaction.atomic():
@@ -235,7 +241,8 @@ def save_user(
     are switched off, never deleted: decisions name them. Nobody switches off
     or demotes themselves.
     """
-    _demand_administrator(by)
+    demand_administrator(by)
+    demand_proof(by, "changing an account")
     reason = demand_reason(reason)
     with desk_errors(), transaction.atomic():
         before = _account(user) if user else {}
@@ -248,6 +255,8 @@ def save_user(
         row.full_clean(exclude=["password"])
         row.save()
         row.groups.set(groups)
+        if before.get("is_active") and not row.is_active:
+            end_presence(row)
         entry = prepare(
             name=EventName.ACCOUNT_CHANGED,
             data=events.Changed(
@@ -257,7 +266,7 @@ def save_user(
             ),
             chain=load_chain(user_case(row)),
             actor=actor(by, "lead"),
-            content={"reason": reason, "identity": _identity(row)},
+            content={"reason": reason, "identity": identity_of(row)},
             request=by.request,
         )
         record([entry])
@@ -267,11 +276,6 @@ def save_user(
 def _account(user: User) -> dict[str, Any]:
     groups = sorted(user.groups.values_list("pk", flat=True))
     return {name: getattr(user, name) for name in _ACCOUNT} | {"groups": groups}
-
-
-def _identity(user: User) -> str:
-    """Who the pseudonym is: erasable, unlike the event that commits to it."""
-    return "\n".join((user.username, user.get_full_name(), user.email))
 
 
 def _set_password(user: User, password: str) -> None:
@@ -286,8 +290,3 @@ def _refuse_self_harm(user: User, fields: Mapping[str, Any], by: By) -> None:
     keeps = fields.get("is_active", True) and fields.get("is_superuser", user.is_superuser)
     if user.pk == by.user.pk and not keeps:
         raise InvalidDecision("you would lock yourself out; another administrator can do this")
-
-
-def _demand_administrator(by: By) -> None:
-    if not (by.user.is_active and by.user.is_superuser):
-        raise NotPermitted("only an administrator changes accounts and groups")

@@ -23,6 +23,8 @@ LEAD: tuple[str, ...] = (
     "delete_reach",
     "add_authority",
     "delete_authority",
+    "add_qualification",
+    "add_absence",
     "add_canary",
     "share_savedview",
 )
@@ -35,6 +37,9 @@ SEEN_BY_LEADS: tuple[str, ...] = (
     "view_queue",
     "view_reach",
     "view_authority",
+    "view_qualification",
+    "view_absence",
+    "view_user",
 )
 AUDIT: tuple[str, ...] = ("view_audit", "open_content", "export_audit", "verify_audit")
 REASON_SHORTEST, REASON_LONGEST = 10, 400
@@ -44,6 +49,11 @@ def demand(by: By, right: str) -> None:
     """NotPermitted unless this person holds the right, e.g. `add_policyversion`."""
     if not by.user.has_perm(f"reviews.{right}"):
         raise NotPermitted("you may not change this; a lead or an administrator may")
+
+
+def demand_administrator(by: By) -> None:
+    if not (by.user.is_active and by.user.is_superuser):
+        raise NotPermitted("only an administrator changes accounts and groups")
 
 
 def demand_reason(reason: str) -> str:

@@ -51,7 +51,7 @@ BEGIN
         RAISE EXCEPTION 'people are managed through web' USING ERRCODE = 'DK002';
     END IF;
     NEW.at := clock_timestamp();
-    IF TG_TABLE_NAME = 'reviews_invitation' AND NEW.expires > NEW.at + interval '15 days' THEN
+    IF (to_jsonb(NEW) ->> 'expires')::timestamptz > NEW.at + interval '14 days' THEN
         RAISE EXCEPTION 'an invitation lasts 14 days at most' USING ERRCODE = 'DK003';
     END IF;
     RETURN NEW;
