@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 
 from audit.report import Query, Report
@@ -28,8 +29,8 @@ class ReportForm(forms.Form):
         required=False, choices=[("", ""), ("csv", "CSV"), ("jsonl", "JSON Lines")], widget=forms.HiddenInput
     )
 
-    def __init__(self, data: Any, *, report: Report) -> None:
-        super().__init__(data)
+    def __init__(self, data: QueryDict, *, report: Report) -> None:
+        super().__init__(_dated(data))
         self.report = report
         for name in {"case", "type"} - report.asks:
             del self.fields[name]
@@ -60,9 +61,19 @@ class ReportForm(forms.Form):
             opened=opened,
         )
 
-    def used(self) -> list[str]:
-        """Names of the filters that were filled in; what was typed stays out of the log's leaf."""
-        return sorted(name for name in ("since", "until", "case", "type") if self.cleaned_data.get(name))
+    def used(self, given: QueryDict) -> list[str]:
+        """Names of the filters that somebody filled in; what was typed stays out of the log's leaf."""
+        return sorted(name for name in ("since", "until", "case", "type") if name in self.fields and given.get(name))
+
+
+def _dated(given: QueryDict) -> QueryDict:
+    """Without a date the form says which ones it takes."""
+    if given.get("since") or given.get("until"):
+        return given
+    today = timezone.now().astimezone(UTC).date()
+    filled = given.copy()
+    filled["since"], filled["until"] = (today - timedelta(days=BACK - 1)).isoformat(), today.isoformat()
+    return filled
 
 
 def _midnight(day: date) -> datetime:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["text", "int", "share", "seconds", "time", "day", "code", "case", "event"]
+# `bound`: an end of the interval of the share before it; pages show the three as one.
+Kind = Literal["text", "int", "share", "bound", "seconds", "time", "day", "code", "case", "event"]
 # The first character of a formula, also in its full-width form; a tab or a line break hides one.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -29,7 +30,8 @@ class Column:
 
     @property
     def label(self) -> str:
-        return self.name.replace("_", " ").capitalize()
+        name = self.name.removesuffix("_seconds") if self.kind == "seconds" else self.name
+        return name.replace("_", " ").capitalize()
 
     @property
     def end(self) -> bool:

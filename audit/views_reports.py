@@ -7,7 +7,7 @@ from itertools import islice
 
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connection, transaction
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -20,6 +20,7 @@ from audit.tabular import Line, csv_lines, json_lines
 from audit.views import actor, needs, request_id
 
 PAGE = 50
+KEPT = ("since", "until", "case", "type")
 MIME = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson; charset=utf-8"}
 TOO_LONG = "This takes too long. Take a shorter stretch of time, or a file instead of the page."
 
@@ -42,11 +43,15 @@ def report(request: HttpRequest, number: str) -> HttpResponseBase:
     opened = request.method == "POST"
     if opened and not (found.texts and request.user.has_perm("audit.open_content")):
         raise PermissionDenied("You may not open texts here.")
-    form = ReportForm(request.POST if opened else request.GET, report=found)
+    form = ReportForm(_given(request), report=found)
     if not form.is_valid():
         return _page(request, found, form, [], status=422)
     wanted = form.cleaned_data["format"]
     return _file(request, found, form, wanted, opened=opened) if wanted else _shown(request, found, form, opened=opened)
+
+
+def _given(request: HttpRequest) -> QueryDict:
+    return request.POST if request.method == "POST" else request.GET
 
 
 def _shown(request: HttpRequest, found: Report, form: ReportForm, *, opened: bool) -> HttpResponse:
@@ -129,7 +134,7 @@ def _stream(found: Report, query: Query, wanted: str) -> Iterator[str]:
 
 def _say_read(request: HttpRequest, found: Report, form: ReportForm, shown: int, query: Query) -> None:
     """A report that was looked at is a search; opened texts are said besides."""
-    data = events.AuditSearched(filters={"report": found.id, "fields": form.used()}, results=shown)
+    data = events.AuditSearched(filters={"report": found.id, "fields": form.used(_given(request))}, results=shown)
     with transaction.atomic():
         chain = services.fresh(f"search:{services.uuid7()}")
         entries = [_entry(request, events.EventName.AUDIT_SEARCHED, data, chain)]

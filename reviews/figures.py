@@ -35,8 +35,8 @@ def shares(name: str, meaning: str) -> tuple[Column, Column, Column]:
     """The three columns of a share: itself and its interval."""
     return (
         Column(name, meaning, "share"),
-        Column(f"{name}_low", f"lower end of the 95 % interval of {name}", "share"),
-        Column(f"{name}_high", f"upper end of the 95 % interval of {name}", "share"),
+        Column(f"{name}_low", f"lower end of the 95 % interval of {name}", "bound"),
+        Column(f"{name}_high", f"upper end of the 95 % interval of {name}", "bound"),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 
 from reviews.queries.numbers import Window
@@ -24,8 +25,8 @@ class WindowForm(forms.Form):
     queue = forms.ChoiceField(required=False, label="Queue", widget=forms.Select(attrs=SELECT))
     type = forms.ChoiceField(required=False, label="Type", widget=forms.Select(attrs=SELECT))
 
-    def __init__(self, data: Any, *, reader: Reader, days: int) -> None:
-        super().__init__(data)
+    def __init__(self, data: QueryDict, *, reader: Reader, days: int) -> None:
+        super().__init__(_dated(data, days))
         self.reader, self.back = reader, days
         self._offer("queue", "Every queue", reader.queues)
         self._offer("type", "Every type", reader.types)
@@ -60,6 +61,16 @@ class WindowForm(forms.Form):
             types=types,
             zone=timezone.get_current_timezone_name(),
         )
+
+
+def _dated(given: QueryDict, days: int) -> QueryDict:
+    """Without a date the form says which ones it takes."""
+    if given.get("since") or given.get("until"):
+        return given
+    today = timezone.localdate()
+    filled = given.copy()
+    filled["since"], filled["until"] = (today - timedelta(days=days - 1)).isoformat(), today.isoformat()
+    return filled
 
 
 def _midnight(day: date) -> datetime:

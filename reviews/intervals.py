@@ -35,7 +35,7 @@ def share(k: int, n: int) -> Share:
 
 
 class Point(NamedTuple):
-    """One day of a control chart. `out`: beyond the limits."""
+    """One day of a control chart. `out`: beyond the limits. Above 1: more approvals than the day's mix explains."""
 
     label: str
     n: int
@@ -102,7 +102,7 @@ def _spread(z: Sequence[float]) -> float:
 
 def _point(row: tuple[str, int, float], sigma: float, center: float) -> Point:
     label, n, value = row
-    return Point(label, n, value, max(0.0, center - 3 * sigma), min(1.0, center + 3 * sigma))
+    return Point(label, n, value, max(0.0, center - 3 * sigma), center + 3 * sigma)
 
 
 def labels_needed(alpha: float = ALPHA, delta: float = DELTA, starts: int = 2) -> int:

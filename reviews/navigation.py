@@ -71,8 +71,11 @@ PAGES = (
 
 def entries(user: User, path: str) -> list[Entry]:
     """What to show this person, with the entry that `path` lies under marked."""
-    found = [(page.label, _first(page.names)) for page in PAGES if page.shown(user)]
-    return [Entry(label, url, path.startswith(url)) for label, url in found if url]
+    found = [
+        (label, url) for label, url in ((page.label, _first(page.names)) for page in PAGES if page.shown(user)) if url
+    ]
+    here = max((url for _, url in found if path.startswith(url)), key=len, default="")
+    return [Entry(label, url, url == here) for label, url in found]
 
 
 def _first(names: tuple[str, ...]) -> str:

@@ -43,8 +43,8 @@ def summary(found: list[Own]) -> Figure:
     columns = (
         Column("figure"),
         Column("value", "", "int"),
-        Column("share_low", "95 % interval of the share of decided", "share"),
-        Column("share_high", "", "share"),
+        Column("share_low", "95 % interval of the share of decided, lower end", "share"),
+        Column("share_high", "upper end", "share"),
     )
     return Figure("summary", "In short", "Only you see this page.", columns, rows if found else [],
                   empty="You decided nothing in this time.")  # fmt: skip

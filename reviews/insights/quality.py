@@ -68,7 +68,9 @@ def approval_share(people: Verdicts, window: Window) -> Figure:
     columns = (
         Column("day", "", "day"),
         Column("decided", "", "int"),
-        Column("approval_share", "standardised by the mix of types", "share"),
+        Column(
+            "approval_share", "standardised: above 100 % are more approvals than the mix of types explains", "share"
+        ),
         Column("lower_limit", "", "share"),
         Column("upper_limit", "", "share"),
         Column("outside", "beyond the limits"),
