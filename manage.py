@@ -16,6 +16,7 @@ LOGINS = {
     "anchor": "sequencer",
     "log_reopen": "sequencer",
     "sync_registry": "web",
+    "after_restore": "web",
     "seal_keys": "web",
     "seed": "web",
     "propose": "web",
