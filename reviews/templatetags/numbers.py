@@ -47,7 +47,7 @@ def _share(value: float | None, ends: Sequence[float | None]) -> str | SafeStrin
 
 
 def _unknown() -> SafeString:
-    return format_html('<span class="muted">{}<span class="visually-hidden">unknown</span></span>', "–")
+    return format_html('<span class="muted" title="{}">–</span>', "unknown")
 
 
 @register.filter
