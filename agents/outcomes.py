@@ -1,6 +1,6 @@
 """How a wait ends, and the handle that is waited for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 from uuid import UUID
 
@@ -59,10 +59,15 @@ class Failed(_OfAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked(_OfAction):
-    """A reviewer asks back. Answer with `run.answer` and wait again."""
+    """A reviewer asks back. Answer with `run.answer` and wait again.
+
+    `expects`: empty for free text, or {"kind": "choice", "options": [...]}, {"kind": "field", "path": "..."} or
+    {"kind": "attachment"}. An agent that cannot answer so says in words why.
+    """
 
     question: UUID
     text: str
+    expects: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

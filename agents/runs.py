@@ -15,29 +15,22 @@ from pydantic import BaseModel
 from pydantic import ValidationError as ModelError
 
 from agents import services
-from agents.journal import NotJson, Row
+from agents.endings import final, outcome, waited_for
+from agents.journal import NotJson
 from agents.journal import decode as read_journaled
 from agents.journal import encode as journaled
 from agents.outcomes import (
-    Approved,
     Asked,
-    Cancelled,
-    ChildFailed,
-    Expired,
-    Failed,
-    Finished,
     Handle,
     Outcome,
-    Rejected,
-    Withdrawn,
 )
 from agents.recorder import Broken, ContinueAsNew, Leave, Parked, Place, Recorder, leaving
 from agents.services import ActionEnd, Held, RunEnd, Wait
 from audit.services import now as database_clock
 from reviews import services as desk
+from reviews.attachments import unpacked
 from reviews.errors import Busy, DeskError, GateRefused, InvalidPayload, LostLease
-from reviews.registry import payload_of
-from reviews.schemas import EvidenceIn, PlanStep, Proposal, decode
+from reviews.schemas import AttachmentIn, EvidenceIn, PlanStep, Proposal
 
 OnAsked: TypeAlias = Callable[[Handle, Asked], None]
 QUESTION = "question.ask"
@@ -113,7 +106,7 @@ class Run:
         *,
         confidence: float | None = None,
         reasoning: str = "",
-        evidence: Iterable[EvidenceIn] = (),
+        evidence: Iterable[EvidenceIn | AttachmentIn] = (),
         plan: tuple[Handle | UUID, int] | None = None,
         retry_of: UUID | None = None,
     ) -> Handle:
@@ -178,7 +171,7 @@ class Run:
         *,
         options: Sequence[str] | None = None,
         schema: Mapping[str, Any] | None = None,
-        evidence: Iterable[EvidenceIn] = (),
+        evidence: Iterable[EvidenceIn | AttachmentIn] = (),
     ) -> Outcome:
         """Asks the people at the desk. Approved.payload["answer"] is what they said."""
         payload: dict[str, Any] = {"prompt": prompt}
@@ -197,22 +190,34 @@ class Run:
             found = services.receipts(held=self._held, action=handle.id)
         return list(self._journal.keep(place, {"ok": found})["ok"])
 
-    def answer(self, asked: Asked, text: str, payload: Mapping[str, Any] | BaseModel | None = None) -> None:
-        """Answers a reviewer's question; a payload makes a new revision, which is routed anew."""
+    def answer(
+        self,
+        asked: Asked,
+        text: str,
+        payload: Mapping[str, Any] | BaseModel | None = None,
+        *,
+        file: AttachmentIn | None = None,
+    ) -> None:
+        """Answers a reviewer's question; a payload makes a new revision, which is routed anew, a file new evidence."""
         body = payload.model_dump(mode="json") if isinstance(payload, BaseModel) else payload
         body = None if body is None else dict(body)
         if asked.action not in self._types:
             raise Broken(f"the question {asked.question} is not about an action of this run")
-        place = self._journal.take("answer", str(asked.question), asked.action, text, body)
-        value = place.value() if place.replayed else self._at_desk(place, lambda: self._answered(asked, text, body))
+        given = (asked.action, text, body, file) if file else (asked.action, text, body)
+        place = self._journal.take("answer", str(asked.question), *given)
+        answered = place.replayed
+        value = place.value() if answered else self._at_desk(place, lambda: self._answered(asked, text, body, file))
         _raise_refused(value)
 
-    def _answered(self, asked: Asked, text: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _answered(
+        self, asked: Asked, text: str, body: dict[str, Any] | None, file: AttachmentIn | None
+    ) -> dict[str, Any]:
         desk.answer(
             action=asked.action,
             question=asked.question,
             text=text,
             payload=body,
+            upload=unpacked(file) if file else None,
             type_name=self._types[asked.action],
             run=self.id,
         )
@@ -291,7 +296,7 @@ class Run:
 
     def _fetch(self, handles: Iterable[Handle]) -> None:
         """Looks up what is not known to be final yet."""
-        wanted = [h for h in handles if not _final(self._ends.get(h.id))]
+        wanted = [h for h in handles if not final(self._ends.get(h.id))]
         with leaving():
             self._ends |= services.action_ends(held=self._held, actions=[h.id for h in wanted if h.kind == "action"])
             self._ends |= services.run_ends(held=self._held, runs=[h.id for h in wanted if h.kind == "run"])
@@ -300,12 +305,15 @@ class Run:
         for handle in handles:
             end = self._ends.get(handle.id)
             if isinstance(end, ActionEnd) and end.question and end.question not in self._seen:
-                asked = {"action": str(end.action), "question": str(end.question), "text": end.question_text or ""}
-                return {"asked": asked}
+                asked: dict[str, Any] = {"action": str(end.action), "question": str(end.question)}
+                asked["text"] = end.question_text or ""
+                with leaving():
+                    expects = services.expected(question=end.question)
+                return {"asked": asked | ({"expects": expects} if expects else {})}
         return None
 
     def _ended(self, mode: str, handles: Sequence[Handle]) -> dict[str, Any] | None:
-        done = [h for h in handles if _final(self._ends.get(h.id))]
+        done = [h for h in handles if final(self._ends.get(h.id))]
         if mode == "all" and len({h.id for h in done}) < len({h.id for h in handles}):
             return None
         if not done:
@@ -321,12 +329,13 @@ class Run:
             question = UUID(asked["question"])
             self._seen[question] = None
             action = UUID(asked["action"])
-            return [(by_id[action], Asked(action=action, question=question, text=asked["text"]))]
+            back = Asked(action=action, question=question, text=asked["text"], expects=asked.get("expects", {}))
+            return [(by_id[action], back)]
         told = [by_id[UUID(one)] for one, _ in value["ends"]]
         if not self._ends:
-            self._fetch(_waited_for(self._journal.rows))
+            self._fetch(waited_for(self._journal.rows))
         self._fetch(told)
-        return [(handle, _outcome(self._ends.get(handle.id), handle)) for handle in told]
+        return [(handle, outcome(self._ends.get(handle.id), handle)) for handle in told]
 
 
 def _draft(
@@ -335,7 +344,7 @@ def _draft(
     key: str,
     confidence: float | None,
     reasoning: str,
-    evidence: Sequence[EvidenceIn],
+    evidence: Sequence[EvidenceIn | AttachmentIn],
     plan: tuple[UUID, int] | None,
 ) -> Callable[[], Proposal]:
     def make() -> Proposal:
@@ -354,58 +363,6 @@ def _draft(
             raise InvalidPayload(f"{errors[0]['path']}: {errors[0]['message']}", errors) from exc
 
     return make
-
-
-def _outcome(end: ActionEnd | RunEnd | None, handle: Handle) -> Outcome:
-    if end is None:
-        raise Broken(f"the outcome of {handle.kind} {handle.id} is gone")
-    return _run_outcome(end) if isinstance(end, RunEnd) else _action_outcome(end)
-
-
-def _waited_for(rows: Iterable[Row]) -> list[Handle]:
-    """All that the waits of a journal were answered about, so that one look fetches it."""
-    made: dict[str, Handle] = {}
-    told: list[Handle] = []
-    for row in rows:
-        if row.kind in ("propose", "child"):
-            value = row.value()
-            one = value.get("action") or value.get("run")
-            if one is not None:
-                made[one] = Handle("action" if row.kind == "propose" else "run", UUID(one), row.name)
-        elif row.kind == "wait":
-            told += [made[one] for one, _ in row.value().get("ends", ()) if one in made]
-    return told
-
-
-def _run_outcome(end: RunEnd) -> Outcome:
-    if end.state == "finished":
-        return Finished(run=end.run, result=decode(end.result) if end.result else None)
-    if end.state == "failed":
-        return ChildFailed(run=end.run, error=end.error or "")
-    return Cancelled(run=end.run)
-
-
-def _action_outcome(end: ActionEnd) -> Outcome:
-    match end.state:
-        case "succeeded" | "reversed" | "approved":
-            return Approved(
-                action=end.action,
-                payload=payload_of(end.body) if end.body else {},
-                edited=end.edited,
-                result=decode(bytes(end.result)) if end.result else None,
-            )
-        case "rejected":
-            return Rejected(action=end.action, code=end.code or "", rationale=end.rationale or "")
-        case "expired":
-            return Expired(action=end.action)
-        case "withdrawn":
-            return Withdrawn(action=end.action)
-        case _:
-            return Failed(action=end.action, note=end.note or "")
-
-
-def _final(end: ActionEnd | RunEnd | None) -> bool:
-    return isinstance(end, RunEnd) or (end is not None and end.settled)
 
 
 def _raise_refused(value: dict[str, Any]) -> None:

@@ -5,11 +5,12 @@ PDF, PNG, JPEG, WebP and text are taken; nothing is decoded, and nothing is ever
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import NamedTuple
 
 from reviews.errors import InvalidPayload
-from reviews.schemas import MAX_EVIDENCE
+from reviews.schemas import MAX_EVIDENCE, AttachmentIn
 from reviews.visible import visible
 
 TEXT = "text/plain"
@@ -31,6 +32,14 @@ class Upload(NamedTuple):
         """A title from a name: no folders, nothing hidden, at most 120 characters."""
         last = _FOLDER.split(self.name.replace("\x00", ""))[-1]
         return visible(" ".join(last.split())).strip(". ")[:LONGEST_TITLE] or "File"
+
+
+def unpacked(given: AttachmentIn) -> Upload:
+    """The file in an attachment. InvalidPayload where it is no base64."""
+    try:
+        return Upload(given.title, base64.b64decode(given.base64, validate=True))
+    except ValueError:
+        raise _refused("is not base64") from None
 
 
 def media_of(body: bytes) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 MASK = "[secret]"
-LONGEST_SHOWN = 2_000  # characters of one value that a page shows unasked
+LONGEST_SHOWN = 1_500  # characters of one value that a page shows unasked
 MOST_READ = 100_000  # characters of a whole payload that anybody can be said to have read
 _SHAPES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"

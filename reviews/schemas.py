@@ -153,6 +153,16 @@ class EvidenceIn(Strict):
     conflict: bool = False
 
 
+class AttachmentIn(Strict):
+    """A file as evidence: PDF, PNG, JPEG, WebP or text of at most 1 MiB. What it is, its first bytes say."""
+
+    kind: Literal["file"] = "file"
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    source: Annotated[str, Field(max_length=300)] = ""
+    base64: Annotated[str, Field(max_length=1_400_000)]
+    conflict: bool = False
+
+
 class PlanStep(Strict):
     """Which step of which approved plan a proposal carries out."""
 
@@ -168,7 +178,7 @@ class Proposal(Strict):
     dedup_key: Annotated[str, Field(min_length=1, max_length=200)]
     confidence: Confidence | None = None  # None is unknown, never 1
     reasoning: Annotated[str, Field(max_length=20_000)] = ""
-    evidence: tuple[EvidenceIn, ...] = ()
+    evidence: tuple[EvidenceIn | AttachmentIn, ...] = ()
     plan: PlanStep | None = None
 
 

@@ -156,6 +156,12 @@ def _opened(end: ActionEnd) -> dict[str, Any]:
     return found
 
 
+def expected(*, question: UUID) -> dict[str, Any]:
+    """What kind of answer a reviewer's question asks for; empty for free text."""
+    found = _call("reviews_expects", question)[0][0]
+    return dict(json.loads(found)) if found else {}
+
+
 def receipts(*, held: Held, action: UUID) -> list[str]:
     """Signed receipts for the events of an action that this run proposed."""
     return [row[0] for row in _call("agents_receipts", held.id, held.fence, action)]

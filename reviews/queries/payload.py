@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -31,6 +32,7 @@ class Shown:
     help: str = ""
     material: bool = False
     secret: bool = False
+    number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,18 @@ class _Walk:
             help=str(part.get("description", "")),
             material=bool(part.get("x-material")),
             secret=secret,
+            number=_is_number(value),
         )
+
+
+_FRACTION = re.compile(r"-?[0-9]{1,40}\.[0-9]{1,40}")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is an amount of something. Whole numbers in text are names of things; fractions lie as text."""
+    if isinstance(value, str):
+        return _FRACTION.fullmatch(value) is not None
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
 def _told(text: str, path: str, part: Mapping[str, Any], sight: Sight) -> tuple[str, bool]:
@@ -202,8 +215,12 @@ def _differs(before: Shown | None, after: Shown | None) -> bool:
 def _change(path: str, before: Shown | None, after: Shown | None) -> Change:
     known = after or before
     label = known.label if known else path
-    old, new = before.text if before else None, after.text if after else None
-    return Change(path, label, _brief(before), _brief(after), percent(old, new))
+    return Change(path, label, _brief(before), _brief(after), _grown(before, after))
+
+
+def _grown(before: Shown | None, after: Shown | None) -> str:
+    counted = before is not None and after is not None and before.number and after.number
+    return percent(before.text, after.text) if counted and before and after else ""
 
 
 def _brief(shown: Shown | None) -> str | None:

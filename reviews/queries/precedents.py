@@ -21,6 +21,7 @@ from reviews.models import (
     Revision,
     SearchText,
 )
+from reviews.policy import money
 from reviews.queries.detail import Detail
 from reviews.queries.payload import Change, changes
 from reviews.queries.rationales import rationales
@@ -212,7 +213,7 @@ def _card(
         verdict=vote.verdict,
         said=_SAID[vote.verdict],
         similarity=None,
-        differs=tuple(_short(one) for one in differs[:MOST_DIFFERENCES]),
+        differs=tuple(_short(found, one) for one in differs[:MOST_DIFFERENCES]),
         more=max(0, len(differs) - MOST_DIFFERENCES),
         rationale=why.get(vote.event_id, ""),
         who=str(vote.reviewer),
@@ -221,8 +222,15 @@ def _card(
     )
 
 
-def _short(one: Change) -> Change:
+def _short(found: Detail, one: Change) -> Change:
+    if one.path == found.kind.amount_path:
+        return replace(one, before=_money(found, one.before), after=_money(found, one.after))
     return replace(one, before=_clipped(one.before), after=_clipped(one.after))
+
+
+def _money(found: Detail, text: str | None) -> str | None:
+    whole = text is not None and text.removeprefix("-").isdigit()
+    return money(int(text), found.currency) if text is not None and whole else text
 
 
 def _clipped(text: str | None) -> str | None:
@@ -256,7 +264,7 @@ def summary(cases: Sequence[Shown]) -> str:
     text = f"{len(approved)} of {len(cases)} approved"
     if len(few) > 1 or not few[0].differs:
         return text
-    words = ", ".join(f"{c.label} {c.after or 'absent'}" for c in few[0].differs)
+    words = ", ".join(f"{c.label.casefold()} {c.after or 'absent'}" for c in few[0].differs)
     return f"{text}; the one {few[0].said} differs: {words}"
 
 

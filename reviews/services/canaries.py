@@ -124,7 +124,7 @@ def _reasoning(twin: Action) -> str:
 
 def _evidence(twin: Action, kept: frozenset[int] | None) -> Iterable[EvidenceIn]:
     """The artefacts of the twin, those that were not left out on purpose."""
-    for row in Evidence.objects.filter(action=twin).select_related("body").order_by("number"):
+    for row in Evidence.objects.filter(action=twin).exclude(kind="file").select_related("body").order_by("number"):
         text = row.body.plain if hasattr(row, "body") else None
         if text is None or (kept is not None and row.number not in kept):
             continue

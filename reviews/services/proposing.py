@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from audit import seal
 from audit.events import ActionProposed, EventName
 from audit.services import Actor, Entry, prepare, record
+from reviews.attachments import TEXT, media_of, unpacked
 from reviews.errors import InvalidPayload, NotFound, NotPermitted, WrongState, desk_errors
 from reviews.ids import new_id
 from reviews.models import ActionType
@@ -21,6 +22,7 @@ from reviews.policy.amounts import value_at
 from reviews.registry import canonical
 from reviews.schemas import (
     MAX_EVIDENCE,
+    AttachmentIn,
     EvidenceIn,
     Proposal,
     commitment,
@@ -137,8 +139,12 @@ def subject_of(kind: ActionType, payload: Mapping[str, Any]) -> bytes | None:
     return seal.lookup_of(kind.subject_path.rpartition(".")[2], str(value))
 
 
-def _artefact(one: EvidenceIn) -> bytes:
-    """The bytes of an artefact; it is shown as it came, not approved, so any text will do."""
+def _artefact(one: EvidenceIn | AttachmentIn) -> bytes:
+    """The bytes of an artefact; it is shown as it came, not approved, so any text will do. A file is looked at."""
+    if isinstance(one, AttachmentIn):
+        body = unpacked(one).body
+        media_of(body)
+        return body
     try:
         body = one.text.encode()
     except UnicodeEncodeError as exc:
@@ -293,14 +299,15 @@ class Birth:
         ids = [new_id() for _ in self.evidence]
         given = self.proposal.evidence
         yield Statement(
-            "INSERT INTO reviews_evidence (id, action_id, number, kind, title, source, conflict, digest, event_id,"
-            " created_at)"
-            " SELECT i, %s, n, k, t, s, c, d, %s, %s FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[],"
-            " %s::text[], %s::bool[], %s::bytea[]) AS e (i, n, k, t, s, c, d)",
+            "INSERT INTO reviews_evidence (id, action_id, number, kind, title, source, conflict, digest, media,"
+            " event_id, created_at)"
+            " SELECT i, %s, n, k, t, s, c, d, m, %s, %s FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[],"
+            " %s::text[], %s::bool[], %s::bytea[], %s::text[]) AS e (i, n, k, t, s, c, d, m)",
             [
                 self.id, entry.id, entry.at, ids, list(range(1, len(ids) + 1)), [e.kind for e in given],
                 [e.title for e in given], [e.source for e in given], [e.conflict for e in given],
                 [t.digest for t in self.evidence],
+                [media_of(t.body) if e.kind == "file" else TEXT for e, t in zip(given, self.evidence, strict=True)],
             ],
         )  # fmt: skip
         yield Statement(

@@ -28,7 +28,8 @@ ON CONFLICT (action_id, user_id) DO NOTHING
 def follow(*, action: UUID, on: bool, by: By) -> None:
     """Follow a case within reach, or no longer."""
     demand_reach(action, by)
-    Follow.objects.update_or_create(action_id=action, user=by.user, defaults={"active": on})
+    follow_quietly(action, by.user.pk)
+    Follow.objects.filter(action=action, user=by.user).update(active=on)
 
 
 def follow_quietly(action: UUID, *people: int) -> None:

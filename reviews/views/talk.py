@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import forms
 from reviews.attachments import ENDINGS, TEXT
 from reviews.errors import InvalidDecision
+from reviews.masking import holds_secret
 from reviews.models import Evidence
 from reviews.queries.detail import Detail, by_action
 from reviews.queries.texts import plain
@@ -25,8 +26,9 @@ from reviews.services import (
     release_precedent,
     say_first,
 )
+from reviews.services.reading import has_opened
 from reviews.views.detail import find
-from reviews.views.edge import by_of, desk_page, is_partial, reader_of, see_other, with_query
+from reviews.views.edge import by_of, desk_page, is_partial, reader_of, see_other, signed_in, with_query
 from reviews.views.verbs import item_of
 
 
@@ -60,18 +62,25 @@ def evidence(request: HttpRequest, action: UUID, number: int) -> HttpResponse:
     if row is None or body is None:
         raise Http404
     media = row.media if row.media in ENDINGS else TEXT
+    if media == TEXT and holds_secret(body.decode("utf-8", "replace")) and not _opened(request, found):
+        raise Http404
     shown = request.GET.get("show") == "1" and media.startswith("image/")
     name = f"{found.ref or 'action'}-evidence-{number}.{ENDINGS[media]}"
     return _download(body, media, name, inline=shown)
 
 
+def _opened(request: HttpRequest, found: Detail) -> bool:
+    """What is masked on the page is not given away beside it."""
+    return has_opened(request.GET.get("secrets", ""), signed_in(request), found.action.id)
+
+
 @require_GET
 @desk_page
 def saved_bytes(request: HttpRequest, action: UUID) -> HttpResponse:
-    """The bytes that are decided on, for somebody to hash. What is masked on the page is not given away here."""
+    """The bytes that are decided on, for somebody to hash."""
     found = by_action(action, reader_of(request))
     body = found.current.body
-    if body is None or found.payload_secret:
+    if body is None or (found.payload_secret and not _opened(request, found)):
         raise Http404
     return _download(body, TEXT, f"{found.ref or 'action'}-revision-{found.action.revision}.json", inline=False)
 

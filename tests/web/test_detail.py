@@ -184,10 +184,10 @@ def test_page_and_queue_look_the_same_before_and_after_anothers_first_vote(house
 
 def test_page_costs_the_same_queries_for_one_artefact_and_three(house: build.House, ada: Browser) -> None:
     counts = []
-    for many in (1, 3):
+    for many in (1, 1, 3):  # the first look fills what a process remembers
         item = build.pending(house, evidence=tuple(build.evidence(str(n)) for n in range(many)))
         with CaptureQueriesContext(connection) as queries:
             assert ada.open(item).status == 200
         ours = (q["sql"] for q in queries.captured_queries)
         counts.append(sum(not re.search("AUTHORIZATION|CONSTRAINTS|SAVEPOINT", sql) for sql in ours))
-    assert counts[0] == counts[1] <= 35
+    assert counts[1] == counts[2] <= 35
