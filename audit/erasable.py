@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from audit import registry, seal
+from audit.words import query_of
 
 MOST_CASES = 200
 EVENTS = "SELECT id, name, at, leaf FROM audit.event_web WHERE case_id = ANY (%s) ORDER BY case_id, case_seq"
@@ -69,11 +70,6 @@ def cases_of(wanted: Wanted, most: int = MOST_CASES) -> list[str]:
         )  # fmt: skip
     related = [more for case in found for more in registry.related_to(case)] if not wanted.person else []
     return list(dict.fromkeys([*found, *related]))
-
-
-def query_of(tokens: Sequence[str]) -> str:
-    """All of these words; tokens are letters and digits, so nothing needs an escape."""
-    return " & ".join(f"'{token}'" for token in tokens)
 
 
 def texts_of(cases: Sequence[str], *, person: str = "") -> list[CaseTexts]:

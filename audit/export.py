@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from audit import queries, registry, seal, verify
 from audit.canonical import b64, encode, stamp
+from audit.dossier import dossier
 from audit.notes import note, proof_text
 from audit.tiles import TileWriter
 from audit.tree import inclusion
@@ -26,13 +27,27 @@ Progress = Callable[[int, int], None]
 CHUNK = 2_000
 
 
+GROUPS = {"text": "message", "message": "message", "evidence": "evidence", "payload": "payload", "identity": "identity"}
+
+
+def group_of(field: str) -> str:
+    """The kind of text that a committed field is, as the export page offers it."""
+    return GROUPS.get(field.partition("_")[0], "reason")
+
+
+FILES = (
+    "events.jsonl", "checkpoints.jsonl", "content.jsonl", "business.jsonl", "policy", "verify.py", "dossier.html",
+)  # fmt: skip
+MOST_DOSSIERS = 20
+
+
 class ExportFailed(RuntimeError):
     """The export cannot be made; the message says why."""
 
 
 @dataclass
 class Request:
-    """What to export. `cases` None: everything. `fields` None: open every text; a list: only these fields."""
+    """What to export. `cases` None: everything. `fields` None: open every text; a list: only these kinds of text."""
 
     cases: Collection[str] | None = None
     fields: Collection[str] | None = None
@@ -82,12 +97,21 @@ class _Writer:
                 self._case_events(file, checkpoints)
         self._lines("content.jsonl", self._content())
         self._lines("business.jsonl", self._business())
+        if self.request.cases is not None and len(self.request.cases) <= MOST_DOSSIERS:
+            told = dossier(
+                sorted(self.request.cases),
+                self.request.filters,
+                self.status.now,
+                self.status.signed_size,
+                self._may_open,
+            )
+            (self.folder / "dossier.html").write_text(told, encoding="utf-8")
         (self.folder / "policy").write_text(self._policy(), encoding="utf-8")
         shutil.copyfile(verify.__file__, self.folder / "verify.py")
 
     def seal(self) -> dict[str, Any]:
         """The manifest, with the digests of the files it was written after."""
-        names = ("events.jsonl", "checkpoints.jsonl", "content.jsonl", "business.jsonl", "policy", "verify.py")
+        names = [name for name in FILES if (self.folder / name).is_file()]
         manifest = {
             "version": 1,
             "time": stamp(self.status.now),
@@ -170,7 +194,7 @@ class _Writer:
         return {"state": "open", "salt": b64(text.salt), "body": b64(text.body)}
 
     def _may_open(self, name: str) -> bool:
-        return self.request.fields is None or name in self.request.fields
+        return self.request.fields is None or group_of(name) in self.request.fields
 
     def _texts(self) -> Iterator[registry.Text]:
         sql = "SELECT event_id, field, salt, scheme, body FROM audit.content"

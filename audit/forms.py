@@ -13,6 +13,11 @@ from audit.queries import Filters
 from audit.seal import lookup_of
 from audit.words import tokens
 
+OPENABLE = [
+    ("payload", "Payloads"), ("message", "Messages"), ("evidence", "Evidence"),
+    ("reason", "Rationales, reasons and notes"), ("identity", "Names of people"),
+]  # fmt: skip
+
 NAMES = [("", "Any event"), *((str(name), str(name)) for name in EventName)]
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 VERDICTS = [("", "Any verdict"), ("approve", "approve"), ("reject", "reject"), ("escalate", "escalate"), ("ask", "ask")]
@@ -32,34 +37,75 @@ class SearchForm(_Dressed):
     """Filters in the URL; everything optional. Times are UTC."""
 
     case = forms.CharField(required=False, max_length=231, label="Case")
+    words = forms.CharField(required=False, max_length=200, label="Words in texts")
     name = forms.ChoiceField(required=False, choices=NAMES, label="Event")
-    actor = forms.CharField(required=False, max_length=200, label="Actor")
+    actor = forms.CharField(required=False, max_length=200, label="Person or program")
     verdict = forms.ChoiceField(required=False, choices=VERDICTS, label="Verdict")
     type = forms.CharField(required=False, max_length=63, label="Action type")
     agent = forms.CharField(required=False, max_length=200, label="Agent")
+    reason = forms.RegexField(r"^[a-z][a-z0-9_.-]{0,62}$", required=False, label="Reason code")
     batch = forms.UUIDField(required=False, label="Batch")
     since = forms.DateTimeField(required=False, label="From (UTC)", widget=MOMENT)
     until = forms.DateTimeField(required=False, label="To (UTC)", widget=MOMENT)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, may_open: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.refused = not may_open and bool(self.data.get("words"))
+        if not may_open:
+            del self.fields["words"]
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
+        if self.refused:
+            raise forms.ValidationError("Who searches in texts may read them, and you may not.")
         for name, value in values.items():
             if isinstance(value, str) and "\0" in value:
                 self.add_error(name, "A NUL cannot be searched for.")
+        if values.get("words") and not tokens(values["words"]):
+            self.add_error("words", "There is no word of two letters or more in it.")
         return values
 
     def filters(self) -> Filters:
         """Of a valid form."""
-        return Filters(**{k: v for k, v in self.cleaned_data.items() if k != "before" and v not in ("", None)})
+        given = {k: v for k, v in self.cleaned_data.items() if k != "before" and v not in ("", None)}
+        return Filters(**given | ({"words": tokens(given["words"])} if "words" in given else {}))
 
 
 class ExportForm(_Dressed):
-    """What to export, and why."""
+    """What to export, which texts to open, and why. Filters choose whole cases."""
 
-    case = forms.CharField(required=False, max_length=231, label="Case", help_text="Empty: the whole log.")
-    opened = forms.BooleanField(required=False, label="Include the texts (rationales, messages, payloads)")
+    case = forms.CharField(required=False, max_length=231, label="Case", help_text="Such as action:019a…")
+    type = forms.CharField(required=False, max_length=63, label="Action type", help_text="Such as refund.issue")
+    agent = forms.CharField(required=False, max_length=200, label="Agent")
+    since = forms.DateTimeField(required=False, label="From (UTC)", widget=MOMENT)
+    until = forms.DateTimeField(required=False, label="To (UTC)", widget=MOMENT)
+    opened = forms.MultipleChoiceField(
+        required=False,
+        choices=OPENABLE,
+        label="Texts to open",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The others stay closed; the export still proves that they are there.",
+    )
     reason = forms.CharField(max_length=1000, label="Reason", widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, may_open: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_open:
+            del self.fields["opened"]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if any("\0" in value for value in values.values() if isinstance(value, str)):
+            raise forms.ValidationError("A NUL cannot be looked for.")
+        if values.get("case") and any(values.get(name) for name in ("type", "agent", "since", "until")):
+            raise forms.ValidationError("Name one case, or filter; not both.")
+        return values
+
+    def filters(self) -> dict[str, str]:
+        """What narrows the export, as JSON keeps it."""
+        given = {name: self.cleaned_data[name] for name in ("type", "agent", "since", "until")}
+        return {name: getattr(value, "isoformat", lambda v=value: v)() for name, value in given.items() if value}
 
 
 class FindForm(_Dressed):

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -13,14 +14,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit import events, verify
+from audit import events, queries, verify
 from audit.entries import Actor, prepare
-from audit.export import Request, export
+from audit.export import ExportFailed, Request, export
 from audit.ids import uuid7
 from audit.models import Job
 from audit.services import fresh, record
 
 KEEP = 20
+MOST_CASES = 2_000  # of one filtered export
 TAKE = """
     UPDATE audit.job SET state = 'running', started = clock_timestamp()
     WHERE id = (SELECT id FROM audit.job WHERE state = 'waiting' ORDER BY created LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -40,11 +42,19 @@ def request_verify(*, actor: Actor) -> UUID:
 
 
 @transaction.atomic
-def request_export(*, actor: Actor, cases: list[str] | None, opened: bool, reason: str, request: str = "") -> UUID:
-    """Ask for an export. That it was asked for, and what it opens, is itself an event."""
-    params = {"cases": cases, "opened": opened}
+def request_export(
+    *,
+    actor: Actor,
+    cases: list[str] | None,
+    opened: Sequence[str],
+    reason: str,
+    filters: Mapping[str, str] | None = None,
+    request: str = "",
+) -> UUID:
+    """Ask for an export. That it was asked for, and which texts it opens, is itself an event."""
+    params = {"cases": cases, "filters": dict(filters or {}), "opened": list(opened)}
     job = _insert("export", actor, params)
-    data = events.AuditExported(job=str(job), filters={"cases": cases}, opened=["*"] if opened else [])
+    data = events.AuditExported(job=str(job), filters={"cases": cases} | params["filters"], opened=params["opened"])
     entry = prepare(
         name=events.EventName.AUDIT_EXPORTED,
         data=data,
@@ -92,11 +102,23 @@ def folder() -> Path:
 
 def _make(job: Job) -> Path:
     place = folder() / str(job.id)
-    cases = job.params.get("cases")
-    request = Request(cases=cases, fields=None if job.params.get("opened", True) else [])
+    filters = job.params.get("filters") or {}
+    cases = job.params.get("cases") or (_chosen(filters) if filters else None)
+    request = Request(cases=cases, fields=job.params.get("opened"), filters=filters)
     _forget_old()
     export(place, request, lambda done, total: _progress(job.id, "export", done, total))
     return place
+
+
+def _chosen(filters: Mapping[str, Any]) -> list[str]:
+    """The cases that the filters choose; an export of single cases proves each of their events."""
+    moments = {name: datetime.fromisoformat(filters[name]) for name in ("since", "until") if name in filters}
+    found = queries.matching_cases(queries.Filters(**{**filters, **moments}), MOST_CASES)
+    if not found:
+        raise ExportFailed("no case matches these filters")
+    if len(found) > MOST_CASES:
+        raise ExportFailed(f"more than {MOST_CASES} cases match; take a shorter time, or export the whole log")
+    return found
 
 
 def _export(job: Job) -> dict[str, Any]:

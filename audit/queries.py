@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit import receipts
+from audit import receipts, registry
 from audit.health import MMD, Alarm, AnchorState, Health, alarms, anchors, health
 from audit.models import Checkpoint, Event, Job
 from audit.notes import note, proof_text
 from audit.tiles import WIDTH, nodes_from, tile_path
 from audit.timeline import CommittedText, TimelineRow, timeline
 from audit.tree import Node, inclusion, root_of
+from audit.words import query_of
 
 __all__ = [
     "MMD",
@@ -135,31 +137,62 @@ class Filters:
     verdict: str = ""
     type: str = ""
     agent: str = ""
+    reason: str = ""
     batch: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
+    words: tuple[str, ...] = ()
 
 
-COLUMNS = {"case": "e.case_id = %s", "name": "e.name = %s", "actor": "e.actor_ref = %s", "batch": "e.batch_id = %s",
+COLUMNS = {"case": "e.case_id = %s", "name": "e.name = %s", "batch": "e.batch_id = %s",
            "since": "e.at >= %s", "until": "e.at < %s"}  # fmt: skip
-IN_DATA = {"verdict": "verdict", "type": "type", "agent": "principal"}
+FILED = {"verdict": "s.verdict = %s", "type": "s.type = %s", "reason": "s.reason_code = %s"}
+WHO = {"actor": "e.actor_ref", "agent": "s.agent"}  # found by name as well
 
 
 def search(filters: Filters, *, before: int | None = None, limit: int = 50) -> list[Event]:
-    """A page of events, newest first; `before` is the smallest `n` of the page above (keyset, never OFFSET)."""
-    wanted = [(COLUMNS[k], v) for k in COLUMNS if (v := getattr(filters, k))]
-    wanted += [
-        (f"convert_from(e.leaf, 'UTF8')::jsonb #>> '{{data,{key}}}' = %s", value)
-        for name, key in IN_DATA.items()
-        if (value := getattr(filters, name))
-    ]
+    """A page of events, newest first; `before` is the smallest `n` of the page above (keyset, never OFFSET).
+
+    Type, agent, verdict, reason and words are filed by the keeper once an event has its place in the tree.
+    """
+    wanted, filed = _conditions(filters)
     if before is not None:
-        wanted.append(("e.n < %s", before))
+        wanted.append(("s.n < %s" if filed else "e.n < %s", before))
     where = " AND ".join(clause for clause, _ in wanted) or "true"
-    sql = f"SELECT e.* FROM audit.event_web e WHERE {where} ORDER BY e.n DESC LIMIT %s"  # noqa: S608  clauses are ours
+    source = "audit.search s JOIN audit.event_web e ON e.n = s.n" if filed else "audit.event_web e"
+    order = "s.n" if filed else "e.n"
+    sql = f"SELECT e.* FROM {source} WHERE {where} ORDER BY {order} DESC LIMIT %s"  # noqa: S608  clauses are ours
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '1s'")
         return list(Event.objects.raw(sql, [*(value for _, value in wanted), limit]))
+
+
+def _conditions(filters: Filters) -> tuple[list[tuple[str, Any]], bool]:
+    """Clauses with their values, and whether one of them reads what the keeper filed."""
+    wanted = [(clause, value) for name, clause in (COLUMNS | FILED).items() if (value := getattr(filters, name))]
+    for name, column in WHO.items():
+        if asked := getattr(filters, name):
+            wanted.append(_who(column, asked))
+    if filters.words:
+        wanted.append(("s.words @@ %s::tsquery", query_of(filters.words)))
+    return wanted, any(clause.startswith("s.") for clause, _ in wanted)
+
+
+def _who(column: str, asked: str) -> tuple[str, Any]:
+    """One reference compares with an index in order; of several, each is looked up."""
+    refs = sorted(registry.refs_of(asked))
+    return (f"{column} = %s", refs[0]) if len(refs) == 1 else (f"{column} = ANY (%s)", refs)
+
+
+def matching_cases(filters: Filters, most: int) -> list[str]:
+    """The cases with an event that matches, at most `most` and one more; for an export."""
+    wanted, filed = _conditions(filters)
+    where = " AND ".join(clause for clause, _ in wanted) or "true"
+    source = "audit.search s JOIN audit.event e ON e.n = s.n" if filed else "audit.event e"
+    sql = f"SELECT DISTINCT e.case_id FROM {source} WHERE {where} LIMIT %s"  # noqa: S608  clauses are ours
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*(value for _, value in wanted), most + 1])
+        return [case for (case,) in cursor.fetchall()]
 
 
 def merge_delay() -> tuple[float, float] | None:

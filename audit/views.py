@@ -76,7 +76,7 @@ def integrity(request: HttpRequest) -> HttpResponse:
 @needs("view_audit")
 def event_list(request: HttpRequest) -> HttpResponse:
     """Search by closed filters, newest first, keyset pages. A search is itself an event."""
-    form = SearchForm(request.GET)
+    form = SearchForm(request.GET, may_open=request.user.has_perm("audit.open_content"))
     if not form.is_valid():
         return render(request, "audit/events.html", {"form": form, "rows": [], **_may(request)}, status=422)
     before = form.cleaned_data["before"]
@@ -184,18 +184,19 @@ def verify(request: HttpRequest) -> HttpResponse:
 @needs("export_audit")
 def export(request: HttpRequest) -> HttpResponse:
     """Ask for an export: what, whether texts are opened, and why."""
-    form = ExportForm(request.POST or None)
+    may_open = request.user.has_perm("audit.open_content")
+    if request.POST.getlist("opened") and not may_open:
+        raise PermissionDenied
+    form = ExportForm(request.POST or None, initial={"case": request.GET.get("case", "")[:231]}, may_open=may_open)
     if request.method != "POST" or not form.is_valid():
         status = 422 if request.method == "POST" else 200
         return render(request, "audit/export.html", {"form": form, **_may(request)}, status=status)
-    opened = form.cleaned_data["opened"]
-    if opened and not request.user.has_perm("audit.open_content"):
-        raise PermissionDenied
     chosen = form.cleaned_data["case"]
     job = jobs.request_export(
         actor=actor(request),
         cases=[chosen] if chosen else None,
-        opened=opened,
+        filters=form.filters(),
+        opened=form.cleaned_data.get("opened", []),
         reason=form.cleaned_data["reason"],
         request=request_id(request),
     )

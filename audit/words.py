@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from audit import seal
 
@@ -22,3 +23,8 @@ def hidden(word: str) -> str:
     if made is None:
         raise RuntimeError("words are sealed, and this process has no subject secret")
     return "x" + made.hex()[:22]
+
+
+def query_of(found: Sequence[str]) -> str:
+    """All of these words, as PostgreSQL's tsquery; tokens are letters and digits, so nothing needs an escape."""
+    return " & ".join(f"'{token}'" for token in found)

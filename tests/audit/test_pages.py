@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission
 
-from audit import jobs
+from audit import indexing, jobs
 from tests import build
 from tests.audit.world import World, judge, sql, step_down
 from tests.logins import as_role
@@ -37,6 +37,8 @@ def house(world: World) -> build.House:
     build.finished(made)
     build.rejected(made)
     world.sequence()
+    with as_role("router"):
+        indexing.index_for(10)
     return made
 
 
@@ -205,9 +207,9 @@ def test_an_export_is_asked_for_with_a_reason_and_fetched_by_who_asked(
     lin: Browser, house: build.House, tmp_path: Path
 ) -> None:
     assert lin.post("/audit/export/", {"reason": ""}).status == 422
-    asked = lin.post("/audit/export/", {"reason": "the yearly audit", "opened": "on"})
+    asked = lin.post("/audit/export/", {"reason": "the yearly audit", "opened": ["payload", "reason"]})
     name, data, texts = last_event()
-    assert (name, data["opened"], texts) == ("audit.exported", ["*"], {"reason": "the yearly audit"})
+    assert (name, data["opened"], texts) == ("audit.exported", ["payload", "reason"], {"reason": "the yearly audit"})
     run_job()
     page = lin.get(asked.location)
     assert "The export is ready" in page.plain
@@ -240,7 +242,7 @@ def test_a_case_can_be_exported_with_its_texts_closed(lin: Browser, house: build
 def test_texts_are_opened_in_an_export_only_with_the_right(house: build.House) -> None:
     keeper = allowed(house, "view_audit", "export_audit")
     assert "Include the texts" not in keeper.get("/audit/export/").plain
-    assert keeper.post("/audit/export/", {"reason": "x", "opened": "on"}).status == 403
+    assert keeper.post("/audit/export/", {"reason": "x", "opened": "payload"}).status == 403
     assert sql("SELECT count(*) FROM audit.job") == [(0,)]
 
 
