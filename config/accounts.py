@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from reviews.services.signing_in import record_sign_in
+from reviews.sign_ins import forget_expired
 from reviews.views.edge import by_of
 
 
@@ -35,6 +36,7 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth brings n
         """After the last stage: the record tells who came in, and how."""
         answer: HttpResponse = super().post_login(request, user, **hooks)
         record_sign_in(by=by_of(request))
+        forget_expired()
         return answer
 
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:

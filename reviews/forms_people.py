@@ -16,6 +16,16 @@ def _person(**more: Any) -> Any:
     return forms.ModelChoiceField(User.objects.none(), **more)
 
 
+class Looks(forms.Form):
+    """Fields as the desk's pages draw them."""
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        for field in self.fields.values():
+            if getattr(field.widget, "input_type", "") not in ("checkbox", "hidden"):
+                field.widget.attrs["class"] = "input"
+
+
 def offer(form: forms.Form, users: list[User]) -> None:
     """Whom the choices of people on this form may name."""
     for field in form.fields.values():
@@ -23,7 +33,7 @@ def offer(form: forms.Form, users: list[User]) -> None:
             field.queryset = User.objects.filter(pk__in=[user.pk for user in users]).order_by("username")  # type: ignore[attr-defined]
 
 
-class InvitationForm(ReasonForm):
+class InvitationForm(Looks, ReasonForm):
     """An account to be. Its owner chooses the password, and says by which name colleagues know them."""
 
     username = forms.CharField(max_length=150, label="User name", help_text="For signing in; it stays.")
@@ -35,7 +45,7 @@ class InvitationForm(ReasonForm):
     field_order = ("username", "email", "groups", "is_staff", "reason")
 
 
-class QualificationForm(ReasonForm):
+class QualificationForm(Looks, ReasonForm):
     """What somebody is competent for. A line that ends when it begins takes the earlier ones back."""
 
     name = forms.CharField(max_length=120, label="Qualification", help_text="As the authority names it.")
@@ -44,7 +54,7 @@ class QualificationForm(ReasonForm):
     field_order = ("name", "valid_from", "valid_until", "reason")
 
 
-class AbsenceForm(forms.Form):
+class AbsenceForm(Looks):
     """When somebody is away, and who stands in."""
 
     starts = forms.DateTimeField(label="From", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
@@ -52,7 +62,7 @@ class AbsenceForm(forms.Form):
     substitute = _person(required=False, label="Who stands in", empty_label="Nobody")
 
 
-class HandOverForm(forms.Form):
+class HandOverForm(Looks):
     """Who gets what lies on a desk."""
 
     to = _person(required=False, label="To", empty_label="Nobody in particular")

@@ -119,6 +119,31 @@ PAGES: dict[str, Help] = {
         ("The filters are in the address. That you read it, or take it away as a file, is itself recorded.",),
     ),
     "settings": Help("Settings", ("How the desk looks and behaves for you. Nobody else is affected.",)),
+    "confirm": Help(
+        "Confirming that it is you",
+        (
+            "Approving high risk and changing accounts need a sign-in that is minutes old.",
+            "The password does, or a code or key where you have added one in the settings. What you typed is kept.",
+        ),
+    ),
+    "people": Help(
+        "People",
+        (
+            "Who is here, away, invited or gone, and what each is qualified for.",
+            "Open a person to record a qualification, plan an absence, or hand over what lies on the desk.",
+        ),
+    ),
+    "person": Help(
+        "One person",
+        (
+            "Who stands in gets the work of who is away, not their authority.",
+            "A qualification ends by itself; authority that names it then no longer holds.",
+        ),
+    ),
+    "invite": Help(
+        "Inviting",
+        ("The link works once within seven days. It is shown here even if no letter could be sent.",),
+    ),
     "go": Help("Go to", ("Every page you may open, your saved views, and any item by its number.",)),
     "agents:runs": Help(
         "Runs",

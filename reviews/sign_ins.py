@@ -38,6 +38,11 @@ def end_sessions(user_id: int, *, mark: str = "", but: str = "") -> int:
     return len(ended)
 
 
+def forget_expired() -> None:
+    """Rows of sessions that are over; Django itself never removes them."""
+    Session.objects.filter(expire_date__lte=timezone.now()).delete()
+
+
 def _rows(user_id: int) -> Iterator[Session]:
     living = Session.objects.filter(expire_date__gt=timezone.now())
     for row in living.iterator(chunk_size=_CHUNK):
