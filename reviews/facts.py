@@ -11,9 +11,9 @@ from django.db import connection
 from reviews.models import Action, ActionType, Principal, Revision
 from reviews.policy import Facts, Plan
 from reviews.policy.amounts import value_at
-from reviews.queries.policy import Current, level_facts, standing_level, stop_note
-from reviews.registry import amount, payload_of
-from reviews.states import Reversibility, Risk, Status
+from reviews.queries.policy import Current, facts_of, standing_level, stop_note
+from reviews.registry import payload_of
+from reviews.states import Status
 
 _STANDING_PLAN = (Status.APPROVED, Status.EXECUTING, Status.SUCCEEDED)
 _UNUSED = (Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN, Status.FAILED)
@@ -21,25 +21,19 @@ _UNUSED = (Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN, Status.FAILED)
 
 def gather(action: Action, kind: ActionType, payload: Mapping[str, Any], policy: Current, now: datetime) -> Facts:
     """The facts about an action and the payload it would have."""
-    found, currency = amount(kind, payload)
     plan, note = plan_of(action, kind, payload)
-    level = standing_level(principal=action.proposer_id, version=action.agent_version, type_name=kind.name)
-    return Facts(
-        risk=Risk(action.risk),
-        reversibility=Reversibility(action.reversibility),
-        now=now,
-        confidence=action.confidence,
-        amount=found,
-        currency=currency,
-        amount_required=bool(kind.amount_path),
+    return facts_of(
+        action,
+        kind,
+        payload,
         rules=policy.document.of(kind.name).rules(),
-        is_release=kind.release,
+        now=now,
+        level=standing_level(principal=action.proposer_id, version=action.agent_version, type_name=kind.name),
         plan=plan,
         plan_note=note,
         stopped=stop_note(type_name=kind.name, principal=action.proposer_id),
         past_deadline=action.decide_by is not None and action.decide_by <= now,
         policy_version=policy.number,
-        **level_facts(level),
     )
 
 

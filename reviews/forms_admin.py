@@ -147,6 +147,9 @@ class ActionTypeForm(ReasonForm):
         help_text="By risk: yes at low and medium risk unless irreversible.",
     )
     reversal_needed = forms.IntegerField(label="Approvals for a reversal", min_value=1, max_value=2)
+    evidence_first = forms.BooleanField(
+        required=False, help_text="The agent's reasoning waits until a reviewer has said what the evidence tells them."
+    )
     undo_window = _seconds("Undo window")
     decide_within = _seconds("Decide within")
     valid_for = _seconds("Approval valid for")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from reviews.admin.base import ReadOnly
-from reviews.models import Action, Attempt, Decision, Heartbeat
+from reviews.models import Action, Attempt, BindingPrecedent, Decision, Heartbeat
 
 
 @admin.register(Action)
@@ -32,6 +32,13 @@ class AttemptAdmin(ReadOnly):
     list_filter = ("end",)
     exclude = ("result", "note")
     ordering = ("-leased_at",)
+
+
+@admin.register(BindingPrecedent)
+class BindingPrecedentAdmin(ReadOnly):
+    list_display = ("at", "action", "action_type", "note", "by", "expires", "lifted_at", "lifted_by")
+    list_select_related = ("action__type", "by", "lifted_by")
+    list_filter = ("action_type",)
 
 
 @admin.register(Heartbeat)

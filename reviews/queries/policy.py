@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from reviews import registry
 from reviews.models import (
+    Action,
     ActionType,
     Authority,
     Level,
@@ -21,7 +22,7 @@ from reviews.models import (
     Stop,
     User,
 )
-from reviews.policy import Facts, Grant, Routing, route
+from reviews.policy import Facts, Grant, Routing, Rules, route
 from reviews.policy.document import DEFAULT_POLICY, PolicyDocument, TypePolicy, parse
 from reviews.queries.people import qualified_until
 from reviews.states import Level as LevelName
@@ -64,6 +65,33 @@ def standing_level(*, principal: UUID | None, version: str, type_name: str) -> L
     """
     return (
         Level.objects.filter(principal=principal, version=version, action_type=type_name).order_by("-at", "-id").first()
+    )
+
+
+def facts_of(
+    action: Action,
+    kind: ActionType,
+    payload: Mapping[str, Any],
+    *,
+    rules: Rules,
+    now: datetime,
+    level: Level | None,
+    **more: Any,
+) -> Facts:
+    """The facts of an action that hold at any moment; `more` are those that only this moment knows."""
+    found, currency = registry.amount(kind, payload)
+    return Facts(
+        risk=Risk(action.risk),
+        reversibility=Reversibility(action.reversibility),
+        now=now,
+        confidence=action.confidence,
+        amount=found,
+        currency=currency,
+        amount_required=bool(kind.amount_path),
+        rules=rules,
+        is_release=kind.release,
+        **more,
+        **level_facts(level),
     )
 
 

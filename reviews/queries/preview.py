@@ -26,9 +26,9 @@ from reviews.models import (
 )
 from reviews.policy import FLOOR_NAMES, Facts, Floor, Plan, Routing, route, with_floors
 from reviews.policy.document import PolicyDocument
-from reviews.queries.policy import current_policy, level_facts
+from reviews.queries.policy import current_policy, facts_of
 from reviews.states import Level as LevelName
-from reviews.states import Outcome, Reversibility, Risk
+from reviews.states import Outcome
 
 PREVIEWED = 1_000
 EXAMPLES = 20
@@ -144,20 +144,15 @@ def _again(action: Action, facts: Facts) -> Routing:
 
 def _facts_then(action: Action, payload: Mapping[str, Any], levels: _Levels, document: PolicyDocument) -> Facts:
     kind, moment = action.type, action.routed_at or action.created_at
-    amount, currency = registry.amount(kind, payload)
     rows = levels.get((action.proposer_id, action.agent_version, kind.name), [])
-    return Facts(
-        risk=Risk(action.risk),
-        reversibility=Reversibility(action.reversibility),
-        now=moment,
-        confidence=action.confidence,
-        amount=amount,
-        currency=currency,
-        amount_required=bool(kind.amount_path),
+    return facts_of(
+        action,
+        kind,
+        payload,
         rules=document.of(kind.name).rules(),
-        is_release=kind.release,
+        now=moment,
+        level=next((row for row in rows if row.at <= moment), None),
         **_remembered(action.floors),
-        **level_facts(next((row for row in rows if row.at <= moment), None)),
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
-from reviews.models import Action, Evidence, Follow, Mention, Message, ProvisionalVerdict, User
+from reviews.models import Action, Evidence, Follow, Message, ProvisionalVerdict, Tag, User
 from reviews.queries.detail import Detail
 from reviews.states import Status
 
@@ -25,12 +25,8 @@ def unread(user: User, actions: Collection[UUID]) -> set[UUID]:
     return set(mine.filter(others).values_list("action_id", flat=True))
 
 
-def mentions_of(messages: Collection[UUID]) -> dict[UUID, set[str]]:
-    """The usernames that each of these messages mentions."""
-    found: dict[UUID, set[str]] = {}
-    for message, name in Mention.objects.filter(message__in=list(messages)).values_list("message_id", "user__username"):
-        found.setdefault(message, set()).add(name)
-    return found
+def tags_of(action: Action) -> list[str]:
+    return list(Tag.objects.filter(action=action, removed_at=None).order_by("name").values_list("name", flat=True))
 
 
 def advice_hidden(found: Detail) -> bool:

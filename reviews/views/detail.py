@@ -27,7 +27,7 @@ from reviews.queries.policy import policy_of
 from reviews.queries.precedents import against, panel
 from reviews.queries.reasons import doubt
 from reviews.queries.returned import returned
-from reviews.queries.talk import advice_hidden, following, said_before, unread
+from reviews.queries.talk import advice_hidden, following, said_before, tags_of, unread
 from reviews.queries.usual import usual_values
 from reviews.reasons import why_required
 from reviews.schema_form import build
@@ -89,6 +89,7 @@ def page_context(request: HttpRequest, found: Detail) -> dict[str, Any]:
         "usual": usual_values(found),
         "steps": steps(found),
         "precedents": panel(found),
+        "tags": tags_of(found.action),
         "standing": BindingPrecedent.objects.filter(action=found.action, lifted_at=None).first(),
         "may_bind": user.has_perm(f"reviews.{BIND}") and found.action.closed_at is not None and found.item is not None,
         "advice_hidden": advice_hidden(found),
