@@ -17,6 +17,8 @@ from reviews.queries.filters import REF
 from reviews.queries.saved_views import views_of
 from reviews.views.edge import desk_page, is_partial, signed_in
 
+OWN = (("Saved views", "views"), ("Settings", "settings"))
+
 
 class Place(NamedTuple):
     """Where one can go; `kind` is said beside it in the palette, `key` follows g."""
@@ -43,7 +45,8 @@ def go(request: HttpRequest) -> HttpResponse:
 def _places(user: User) -> list[tuple[str, list[Place]]]:
     views = [Place(tab.name, tab.url, "view", tab.digit) for tab in views_of(user) if tab.kind != "waiting"]
     pages = [Place(entry.label, entry.url, "page") for entry in entries(user, "")]
-    return [("Views of the queue", views), ("Pages", [*pages, Place("Help", reverse("help", args=["go"]), "page")])]
+    own = [Place(label, reverse(name), "page") for label, name in OWN]
+    return [("Views of the queue", views), ("Pages", [*pages, *own])]
 
 
 @require_GET

@@ -1,7 +1,7 @@
 // What the server answered to a decision: done, with the time left to take it back, or refused, with the reason.
 import { $, $$, body, make } from "./dom.js";
 import { command } from "./commands.js";
-import { closeDialog, dialog, isOpen } from "./dialogs.js";
+import { closeDialog, dialog, isOpen, openDialog } from "./dialogs.js";
 import { dropDrafts } from "./drafts.js";
 import { current, leave, openArticle, reloadList, rowOf } from "./list.js";
 import { announce, leaveLater, toast, toasts, tone, trim } from "./say.js";
@@ -10,16 +10,26 @@ export const free = () => { for (const row of $$('tr.item[aria-busy="true"]')) r
 
 export function answered(given) {
   if (!given) return;
+  const asked = $('tr.item[aria-busy="true"]');
   free();
   trim();
-  if (given.dataset.refused !== undefined) return refused(given);
+  if (given.dataset.refused !== undefined) return refused(given, asked);
   if (given.dataset.done !== undefined) done(given);
 }
 
-function refused(given) {
+function refused(given, row) {
   tone("refused");
+  // A row's approval that lacks a reason is asked for it.
+  if (row && given.dataset.status === "422" && given.dataset.refused === "invalid_decision") return askWhy(row, given);
   if (given.dataset.status === "409" && current()) body.dispatchEvent(new CustomEvent("desk:changed"));
   announce(given.textContent.trim());
+}
+
+function askWhy(row, given) {
+  given.remove();
+  announce(given.textContent.trim());
+  const opened = encodeURIComponent(row.closest("tbody").dataset.opened);
+  openDialog(`/a/${row.dataset.ref}/decide/?verdict=approve&opened=${opened}`);
 }
 
 function done(given) {
@@ -30,7 +40,8 @@ function done(given) {
   for (const old of $$(".toast", toasts)) if (old !== given) { if ($(UNDO, old)) old.hidden = true; else old.remove(); }
   follow(given.dataset);
   body.dispatchEvent(new CustomEvent("desk:changed"));
-  if (given.dataset.window) countDown(given); else leaveLater(given, 6);
+  // What has to be read, such as what a seeded check was, stays until it is dismissed.
+  if (given.dataset.window) countDown(given); else if (!$(".notice", given)) leaveLater(given, 6);
 }
 
 function follow({ ref, gone, back, reload }) {

@@ -19,9 +19,11 @@ SMALL = """all => all
 TARGETS = "button, .button, .chip, .nav a, label.pick, label.choice, select, summary"
 
 
-ALIKE = {"exclude": [["tr.item:nth-child(n + 9)"]]}  # rows are made alike: eight of them say it all
+ALIKE = [["tr.item:nth-child(n + 9)"]]  # rows are made alike: eight of them say it all
 
 
-def violations(page: Any, rules: dict[str, Any] = RULES) -> list[str]:
-    found = Axe().run(page, context=ALIKE, options=rules).response["violations"]
+def violations(page: Any, rules: dict[str, Any] = RULES, inside: str = "") -> list[str]:
+    """What axe finds on the page, or in one part of it."""
+    where: dict[str, Any] = {"include": [[inside]]} if inside else {"exclude": ALIKE}
+    found = Axe().run(page, context=where, options=rules).response["violations"]
     return [f"{v['id']}: {v['nodes'][0]['html'][:160]} ({len(v['nodes'])})" for v in found]
