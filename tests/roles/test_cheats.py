@@ -7,12 +7,20 @@ from typing import Any
 
 import pytest
 
-from tests.roles import cheats_agents, cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_votes
+from tests.roles import (
+    cheats_agents,
+    cheats_births,
+    cheats_effects,
+    cheats_rules,
+    cheats_states,
+    cheats_talk,
+    cheats_votes,
+)
 from tests.roles.cheats import REGISTER as CHEATS
 from tests.roles.cheats import Cheat, cases, refusal
 from tests.roles.world import World
 
-assert all((cheats_agents, cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_votes))
+assert all((cheats_agents, cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_talk, cheats_votes))
 
 WHOLE = ("action", "item", "attempt")
 COUNTED = ("decision", "retraction", "revision", "revisionbody", "message", "evidence", "level", "action_edge", "user")
