@@ -22,6 +22,7 @@ from audit.dossier import dossier
 from audit.notes import note, proof_text
 from audit.tiles import TileWriter
 from audit.tree import inclusion
+from audit.trust import policy_text, write_readme, write_timestamps
 
 Progress = Callable[[int, int], None]
 CHUNK = 2_000
@@ -106,7 +107,8 @@ class _Writer:
                 self._may_open,
             )
             (self.folder / "dossier.html").write_text(told, encoding="utf-8")
-        (self.folder / "policy").write_text(self._policy(), encoding="utf-8")
+        (self.folder / "policy").write_text(policy_text(), encoding="utf-8")
+        write_timestamps(self.folder)
         shutil.copyfile(verify.__file__, self.folder / "verify.py")
 
     def seal(self) -> dict[str, Any]:
@@ -126,15 +128,17 @@ class _Writer:
         }
         text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
         (self.folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+        write_readme(self.folder, settings.LOG_ORIGIN, stamp(self.status.now))
         return manifest
 
     def _checkpoints(self) -> list[str]:
-        sql = "SELECT body, signature FROM audit.checkpoint WHERE signature IS NOT NULL"
+        sql = "SELECT size, body, signature FROM audit.checkpoint WHERE signature IS NOT NULL"
         if self.request.cases is not None:
             sql += " ORDER BY size DESC LIMIT 1"
         else:
             sql += " ORDER BY size"
-        notes = [note(body, signature) for body, signature in _rows(sql)]
+        witnessed = queries.cosignatures(0)
+        notes = [note(body, signature + "".join(witnessed.get(size, ()))) for size, body, signature in _rows(sql)]
         self._lines("checkpoints.jsonl", (json.dumps(text, ensure_ascii=False).encode() for text in notes))
         return notes
 
@@ -206,13 +210,6 @@ class _Writer:
     def _business(self) -> Iterator[bytes]:
         for lines in registry.projections().values():
             yield from (encode(line) for line in lines(self.request.cases))
-
-    def _policy(self) -> str:
-        keys = _rows(
-            "SELECT convert_from(leaf, 'UTF8')::jsonb #>> '{data,vkey}' FROM audit.event"
-            " WHERE name = 'log.key_added' ORDER BY n"
-        )
-        return "".join(f"log {vkey}\n" for (vkey,) in keys) + "quorum none\n"
 
     def _lines(self, name: str, lines: Iterable[bytes]) -> None:
         with (self.folder / name).open("wb") as file:

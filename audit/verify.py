@@ -3,12 +3,13 @@
 python verify.py EXPORT [--key F | --policy F] [--against F ...] [--receipt F ...] [--case ID] [--all] [--json]
 
 Exit codes: 0 valid, 1 tampered, 2 cannot judge (incomplete, unreadable, wrong usage, own crash); 1 wins over 2.
-Every finding prints its name, the first bad index, how often it occurs, and a sentence. docs/audit-log.md has the
-formats: RFC 6962 tree; C2SP signed notes, checkpoints, tiles, cosignatures, policy; canonical JSON (RFC 8785).
-"""  # fmt: off
+docs/verify.md explains the findings, docs/audit-log.md the formats. Begin to read at `Check.run`.
+"""
 import argparse
 import base64
+import contextlib
 import datetime as dt
+import gc
 import hashlib
 import json
 import re
@@ -18,38 +19,36 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-MMD, SKEW, AHEAD = 10, 65, 5  # seconds: promised merge delay; a leaf behind the latest before it; ahead of a clock
+MMD, SKEW, AHEAD, FOREVER = 10, 65, 5, 10**18  # seconds: promised merge delay, lag behind others, ahead of the clock
 TAMPERED = """ROOT TRUNCATED SIG TILE PARSE NONCANON DUP_ID CASE_CHAIN CASE_STATE VOCAB TIME_FUTURE TIME_BACKDATED
     COMMIT CONTENT_MISSING MANIFEST ANCHOR_FORK ANCHOR_TRUNCATED PROJECTION DECISION_WITHOUT_EVENT
     EVENT_WITHOUT_DECISION RECEIPT_MISSING"""  # anything else found means: cannot judge
-FILES = ("events.jsonl", "checkpoints.jsonl", "content.jsonl", "business.jsonl", "policy")
+FILES = ["events.jsonl", "checkpoints.jsonl", "content.jsonl", "business.jsonl", "policy"]
 ENVELOPE = ["actor", "at", "batch", "case", "change", "commit", "data", "id", "log", "name", "request", "v", "writer"]
 ROWS = {  # kinds of business rows: what names one, and what must be as its event says
     "case": (("case",), ("seq", "head", "state")), "decision": (("event",), ("case", "verdict", "reviewer", "digest")),
     "revision": (("event",), ("case", "revision", "digest")), "attempt": (("case", "fence"), ("digest",)),
 }
-VOCABULARY = {  # who may write what; a leading dot repeats the prefix
-    "agent": "action.proposed .withdrawn evidence.added question.answered run.started .finished .blocked",
-    "web router": """action.routed decision.recorded .retracted question.closed run.started certificate.issued .revoked
-        sample.drawn .graded canary.seeded .scored drift.raised incident.opened .closed""",
-    "web": """action.proposed .withdrawn .edited .deferred .assigned .tagged evidence.added question.answered
-        run.forked .cancelled stop.placed .lifted message.posted attempt.settled registry.synced principal.registered .changed
-        .retired action_type.registered .changed level.set policy.published queue.changed account.changed role.granted
-        .revoked qualification.recorded delegation.granted .revoked token.created .changed .rotated .revoked
-        auth.signed_in .refused .stepped_up audit.searched .exported content.opened privacy.erased hold.placed .lifted
-        retention.pruned""",
-    "router": "action.expired .escalated audit.verified level.lapsed",
-    "executor": "attempt.leased .begun .finished .retried .in_doubt action.reversed",
-    "sequencer": "log.created .key_added .key_retired .alarm .one_role .journey_profile",
-}
+VOCABULARY = """agent: action.proposed .withdrawn evidence.added question.answered run.started .finished .blocked
+web router: action.routed decision.recorded .retracted question.closed run.started certificate.issued .revoked
+    sample.drawn .graded canary.seeded .scored drift.raised incident.opened .closed
+web: action.proposed .withdrawn .edited .deferred .assigned .tagged evidence.added question.answered run.forked
+    .cancelled stop.placed .lifted message.posted attempt.settled registry.synced principal.registered .changed
+    .retired action_type.registered .changed level.set policy.published queue.changed account.changed role.granted
+    .revoked qualification.recorded delegation.granted .revoked token.created .changed .rotated .revoked
+    auth.signed_in .refused .stepped_up audit.searched .exported content.opened privacy.erased hold.placed .lifted
+    retention.pruned
+router: action.expired .escalated audit.verified level.lapsed
+executor: attempt.leased .begun .finished .retried .in_doubt action.reversed
+sequencer: log.created .key_added .key_retired .alarm .one_role .journey_profile"""  # a leading dot repeats the prefix
 MAY, PREFIX = set(), ""
-for roles, names in VOCABULARY.items():
+for roles, names in re.findall(r"^([a-z ]+):((?:.|\n )+)", VOCABULARY, re.MULTILINE):
     for word in names.split():
         PREFIX = word.partition(".")[0] or PREFIX
         MAY |= {(role, f"{PREFIX}.{word.partition('.')[2]}") for role in (*roles.split(), "one")}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
-ODD = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
+ODD = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError, StopIteration)
 class Bad(ValueError):
     """Something in the export is not what its format says."""
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -60,8 +59,7 @@ def point(raw: bytes) -> tuple[int, ...]:
     y, sign = number & ((1 << 255) - 1), number >> 255
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(square, (P + 3) // 8, P)
-    if (x * x - square) % P:
-        x = x * pow(2, (P - 1) // 4, P) % P
+    x = x * pow(2, (P - 1) // 4, P) % P if (x * x - square) % P else x
     if (x * x - square) % P or y >= P or (x == 0 and sign):
         raise Bad("not a point of the curve")
     x = x if x & 1 == sign else P - x
@@ -72,11 +70,7 @@ def add(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     w, x, y, z = f - e, h - g, h + g, f + e
     return w * x % P, y * z % P, x * y % P, w * z % P
 def times(n: int, a: tuple[int, ...]) -> tuple[int, ...]:
-    total: tuple[int, ...] = (0, 1, 1, 0)
-    while n:
-        total = add(total, a) if n & 1 else total
-        a, n = add(a, a), n >> 1
-    return total
+    return add(times(n >> 1, add(a, a)), a if n & 1 else (0, 1, 1, 0)) if n else (0, 1, 1, 0)
 BASE = point(bytes.fromhex("58" + "66" * 31))
 def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the signature is right. Raises Bad for what is no point."""
@@ -85,21 +79,16 @@ def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
     left, right = times(s, BASE) if s < L else (0, 1, 0, 0), add(r, times(challenge, key))
     same = (left[0] * right[2] - right[0] * left[2]) % P == 0 == (left[1] * right[2] - right[1] * left[2]) % P
     return same and s < L and len(signature) == 64
-
 class Tree:
     """The roots of all perfect subtrees, level by level; the root at any size follows from them."""
     def __init__(self) -> None:
         self.levels, self.size = [bytearray()], 0
-    def append(self, leaf: bytes) -> None:
-        self.levels[0] += leaf
-        level, low = 0, self.size
-        while low & 1:
-            node = hashlib.sha256(b"\1" + self.levels[level][-64:]).digest()
-            level, low = level + 1, low >> 1
-            if level == len(self.levels):
-                self.levels.append(bytearray())
-            self.levels[level] += node
-        self.size += 1
+    def build(self) -> None:
+        """Once all leaves are in `levels[0]`."""
+        self.size = len(self.levels[0]) // 32
+        while len(row := self.levels[-1]) > 32:
+            pairs = [hashlib.sha256(b"\1" + row[i : i + 64]).digest() for i in range(0, len(row) - 63, 64)]
+            self.levels.append(bytearray(b"".join(pairs)))
     def root(self, size: int) -> bytes:
         found = b""
         while size:
@@ -107,14 +96,16 @@ class Tree:
             node = bytes(self.levels[level][32 * (size >> level) - 32 : 32 * (size >> level)])
             found, size = hashlib.sha256(b"\1" + node + found).digest() if found else node, size - (1 << level)
         return found or hashlib.sha256(b"").digest()
-    def tile(self, level: int, number: int, width: int = 256) -> bytes:
-        row = self.levels[8 * level] if 8 * level < len(self.levels) else b""
-        return bytes(row[8192 * number : 8192 * number + 32 * width])
-
-def tile_name(level: int, number: int, width: int) -> str:
-    *upper, last = (part.zfill(3) for part in f"{number:,}".split(","))
-    return f"tile/{level}/" + "".join(f"x{part}/" for part in upper) + last + ("" if width == 256 else f".p/{width}")
-
+    def tiles(self, size: int) -> Iterator[tuple[str, int, int, bytes]]:
+        """Name, first leaf, leaves under each hash, and hashes of every tile (C2SP tlog-tiles) of this size."""
+        for level in range(-(-size.bit_length() // 8)):
+            row = self.levels[8 * level] if 8 * level < len(self.levels) else b""
+            for start in range(0, size >> 8 * level, 256):
+                width = min(256, (size >> 8 * level) - start)
+                *upper, last = (part.zfill(3) for part in f"{start // 256:,}".split(","))
+                name = "/".join([f"tile/{level}", *(f"x{part}" for part in upper), last])
+                name += f".p/{width}" * (width < 256)
+                yield name, start << 8 * level, 1 << 8 * level, bytes(row[32 * start : 32 * (start + width)])
 def climb(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     """The root that an inclusion path (RFC 6962, section 2.1.1) leads to."""
     if not 0 <= index < size or (size == 1 and path):
@@ -124,82 +115,88 @@ def climb(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     k, rest, last = 1 << ((size - 1).bit_length() - 1), path[:-1], path[-1]
     pair = climb(leaf, index, k, rest) + last if index < k else last + climb(leaf, index - k, size - k, rest)
     return hashlib.sha256(b"\1" + pair).digest()
-
 def unbase64(text: str, size: int | None = None) -> bytes:
     if size not in (None, len(raw := base64.b64decode(text, validate=True))):
         raise Bad(f"{len(raw)} bytes instead of {size}")
     return raw
-def unurl(text: str) -> bytes:
-    return unbase64(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
 def url64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
+    return base64.b64encode(raw).translate(URL, b"=").decode()
+URL, ZEROS = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"123456789", b"0" * 9)
 class Key:
-    """`name+hash+key`: algorithm 1 signs checkpoints, 4 cosigns them with a time."""
-    def __init__(self, line: str) -> None:
-        self.name, tag, raw = line.split("+", 2)
+    """`name+hash+key`: algorithm 1 signs checkpoints and receipts, 4 cosigns checkpoints with a time."""
+    def __init__(self, line: str, algorithm: int = 1) -> None:
+        self.line, (self.name, tag, raw) = line, line.split("+", 2)
         blob = unbase64(raw, 33)
         self.algorithm, self.public = blob[0], blob[1:]
         self.id = hashlib.sha256(self.name.encode() + b"\n" + blob).digest()[:4]
-        if self.id.hex() != tag or self.algorithm not in (1, 4):
-            raise Bad(f"the key of {self.name!r} does not match its own hash")
-
+        if self.id.hex() != tag or self.algorithm != algorithm:
+            raise Bad(f"the key of {self.name!r} does not match its own hash, or is of the wrong kind")
 class Note:
-    """A checkpoint with its signature lines."""
+    """A text and the signature lines under it (C2SP signed-note): a checkpoint of three lines, or a receipt."""
     def __init__(self, text: str) -> None:
         body, gap, tail = text.partition("\n\n")
-        lines = body.split("\n")
-        if not gap or len(lines) != 3 or not re.fullmatch(r"0|[1-9]\d{0,17}", lines[1], re.ASCII):
-            raise Bad("not a checkpoint")
-        self.origin, self.size, self.root = lines[0], int(lines[1]), unbase64(lines[2], 32)
-        self.body, self.lines = body + "\n", tail.split("\n")
-    def signed(self, key: Key) -> int:
-        """1 (a log's key) or the time in seconds (a witness's) if the key signed this, else 0."""
-        for line in self.lines:
-            head, _, blob = line.rpartition(" ")
-            try:
+        self.body, self.words, self.lines = body + "\n", body.split("\n"), tail.split("\n")
+        receipt = self.words[0] == "assentry-receipt/v1" and len(self.words) == 6
+        self.origin, size, root = (self.words[1], "0", "") if receipt else self.words
+        if not (gap and re.fullmatch(r"0|[1-9]\d{0,17}", size, re.ASCII)):
+            raise Bad("neither a checkpoint nor a receipt")
+        self.size, self.root = int(size), unbase64(root, 0 if receipt else 32)
+    def times(self, key: Key) -> list[float]:
+        """One entry for each signature by this key: 1 for a log's, the time in seconds for a witness's."""
+        found, cosigns = list[float](), key.algorithm == 4
+        for head, _, blob in (line.rpartition(" ") for line in self.lines):
+            with contextlib.suppress(ValueError):
                 raw = unbase64(blob) if head == f"\u2014 {key.name}" else b""
-                time, cosigns = int.from_bytes(raw[4:12], "big"), key.algorithm == 4
+                time = int.from_bytes(raw[4:12], "big")
                 text = f"cosignature/v1\ntime {time}\n{self.body}" if cosigns else self.body
                 if raw[:4] == key.id and ed25519(key.public, text.encode(), raw[12 if cosigns else 4 :]):
-                    return time if cosigns else 1
-            except ValueError:
-                continue
-        return 0
-
+                    found.append(min(time, 10**11) if cosigns else 1)
+        return found
 class Policy:
-    """tlog-policy: log keys, witnesses, groups, and how many must have cosigned."""
+    """tlog-policy: log keys, witnesses, groups, quorum. Comments of ours add keys of receipts, and sizes of keys."""
     def __init__(self, text: str) -> None:
-        self.logs: list[Key] = []
+        keys: dict[str, list[Key]] = {"log": [], "#receipt": []}
+        self.logs, self.receipts = keys.values()
+        self.bounds: list[tuple[str, int, int]] = []  # verifier key, smallest and largest size that it signs
         self.witnesses: dict[str, Key] = {}
         self.groups: dict[str, tuple[int, list[str]]] = {}
         self.quorum = "none"
-        for verb, *rest in filter(None, (line.split("#")[0].split() for line in text.splitlines())):
-            if verb == "log":
-                self.logs.append(Key(rest[0]))
+        for verb, *rest in filter(None, map(str.split, text.splitlines())):
+            if verb in keys:
+                keys[verb].append(Key(rest[0]))
+            elif verb == "#sizes":
+                self.bounds.append((rest[0], int(rest[1]), int(rest[2]) if rest[2:] else FOREVER))
             elif verb == "witness":
-                self.witnesses[rest[0]] = Key(rest[1])
+                self.witnesses[rest[0]] = Key(rest[1], 4)
             elif verb == "group":
                 self.groups[rest[0]] = ({"any": 1, "all": len(rest) - 2}.get(rest[1]) or int(rest[1]), rest[2:])
             elif verb == "quorum":
                 self.quorum = rest[0]
-        if {key.algorithm for key in self.logs} != {1} or {key.algorithm for key in self.witnesses.values()} - {4}:
-            raise Bad("the policy names no log key, or a key of the wrong kind")
+        if not self.logs:
+            raise Bad("the policy names no log key")
+    def signed(self, note: Note) -> bool:
+        """Whether a key of this log signed the checkpoint. Bounds only add up: an export can widen none."""
+        return any(key.name == note.origin and note.times(key) and all(
+            low <= note.size <= high for line, low, high in self.bounds if line == key.line) for key in self.logs)
     def met(self, signers: set[str], name: str = "", depth: int = 0) -> bool:
         name = name or self.quorum
         needed, members = self.groups.get(name, (1, []))
-        return name in ("none", *signers) or (
-            depth < 9 and sum(self.met(signers, member, depth + 1) for member in members) >= needed)
-
+        votes = (self.met(signers, member, depth + 1) for member in members)
+        return name in ("none", *signers) or (depth < 9 and sum(votes) >= needed)
 def whole(text: str) -> int:
-    if len(text) > 15 and (len(text) > 17 or not -(2**53) < int(text) < 2**53):
+    if len(text) > 17 or not -(2**53) < int(text) < 2**53:
         raise Bad("an integer beyond 53 bits")
     return int(text)
-# A float or NaN is no integer, so `int` refuses it.
-DECODER = json.JSONDecoder(parse_int=whole, parse_float=int, parse_constant=int)
+# A float or NaN is no integer, so `int` refuses it. Sixteen digits in a row are read with care, other lines fast.
+CAREFUL = json.JSONDecoder(parse_int=whole, parse_float=int, parse_constant=int)
+FAST = json.JSONDecoder(parse_float=int, parse_constant=int)
+def parse(raw: bytes) -> tuple[str, Any]:
+    return (text := raw.decode()), (CAREFUL if b"0" * 16 in raw.translate(ZEROS) else FAST).decode(text)
 ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 def seconds(at: str) -> float:
     return dt.datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
+def moment(at: float) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 class Check:
     """One run over one export. Every finding goes through `say`."""
@@ -212,12 +209,13 @@ class Check:
         self.erased: set[tuple[str, str]] = set()
         self.expected: dict[tuple[Any, ...], tuple[tuple[Any, ...], int]] = {}  # what rows must say, and index
         self.approved: dict[str, set[str]] = {}
+        self.keyed: list[tuple[str, int, int]] = []  # keys that the log names, and their sizes
         self.notes: list[Note] = []
-        self.cosigned: list[tuple[int, int, int]] = []  # size, first and last witness's time
-        self.window, self.floor, self.latest = 0, 0.0, ""
+        self.cosigned: list[tuple[int, dict[str, list[float]]]] = []  # size, times of each witness that signed
+        self.windows: list[tuple[int, str, str]] = []  # below this size a leaf lies between these times; largest first
+        self.turn, self.floor, self.ceiling, self.latest = 0, "", "9", ""
         self.manifest: dict[str, Any] = {}
         self.now, self.partial, self.signed, self.one, self.first_bad = 0.0, False, 0, [-1, -1], -1
-
     def say(self, name: str, index: int, text: str, case: str = "") -> None:
         if self.options.case and case and case != self.options.case:
             return
@@ -225,16 +223,14 @@ class Check:
         entry["count"] += 1
         if 0 <= index < entry["index"] or entry["index"] < 0 <= index:
             entry["index"], entry["text"] = index, text[:300]
-
     def rows(self, name: str, make: Callable[[Any], Any] = lambda row: row) -> Iterator[Any]:
         """Each line parsed; one that cannot be is a finding, and the rest is still read."""
         with (self.folder / name).open("rb") as file:
             for place, line in enumerate(file):
                 try:
-                    yield make(DECODER.decode(line.decode()))
+                    yield make(parse(line)[1])
                 except ODD as error:
                     self.say("PARSE", -1, f"{name} line {place + 1}: {type(error).__name__} {error}")
-
     def run(self) -> None:
         for step in (self.check_manifest, self.read_policy, self.read_notes, self.check_events, self.check_tree,
                      self.check_anchors, self.check_content, self.check_business, self.check_receipts, self.check_age):
@@ -242,13 +238,12 @@ class Check:
                 step()
             except (*ODD, OSError) as error:
                 unreadable = isinstance(error, OSError) or step == self.read_policy
-                text = f"{step.__name__}: {type(error).__name__} {error}"
-                self.say("UNREADABLE" if unreadable else "PARSE", -1, text)
+                kind = "UNREADABLE" if unreadable else "PARSE"
+                self.say(kind, -1, f"{step.__name__}: {type(error).__name__} {error}")
                 if unreadable and step in (self.read_policy, self.check_events):
                     return
-
     def check_manifest(self) -> None:
-        self.manifest = manifest = DECODER.decode((self.folder / "manifest.json").read_text("utf-8"))
+        self.manifest = manifest = CAREFUL.decode((self.folder / "manifest.json").read_text("utf-8"))
         if not TIME(manifest["time"]) or manifest["version"] != 1:
             raise Bad("version 1 and a time are promised")
         self.partial = bool(manifest.get("cases"))
@@ -257,48 +252,50 @@ class Check:
             path = self.folder / name
             if ".." in Path(name).parts or Path(name).is_absolute() or not path.is_file():
                 self.say("MANIFEST", -1, f"{name[:80]} belongs to the export and is not in it")
-            elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-                self.say("MANIFEST", -1, f"{name[:80]} is not the file that was exported")
-
+                continue
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    self.say("MANIFEST", -1, f"{name[:80]} is not the file that was exported")
     def read_policy(self) -> None:
-        given = self.options.policy or self.options.key or self.folder / "policy"
-        text = Path(given).read_text("utf-8")
-        self.policy = Policy(f"log {text}" if self.options.key else text)
-
+        text = Path(self.options.policy or self.options.key or self.folder / "policy").read_text("utf-8")
+        self.policy = Policy("".join(f"log {line}\n" for line in text.split()) if self.options.key else text)
     def read_notes(self) -> None:
+        """Checkpoints, and what witnesses said of them: the newest and 200 others, or with --all each."""
         self.notes = sorted(self.rows("checkpoints.jsonl", Note), key=lambda note: note.size)
-        for note in self.notes:
-            if note.origin not in {key.name for key in self.policy.logs}:
-                self.say("SIG", note.size - 1, f"the checkpoint at {note.size} is of another log, {note.origin[:80]!r}")
-            if moments := [at for key in self.policy.witnesses.values() if (at := note.signed(key))]:
-                self.cosigned.append((note.size, min(moments), max(moments)))
-
+        bearing = [note for note in self.notes if len(note.lines) > 2]  # more than the log's own line
+        for note in bearing[::-1][:: 1 if self.options.all else max(1, len(bearing) // 200)][::-1]:
+            if seen := {name: at for name, key in self.policy.witnesses.items() if (at := note.times(key))}:
+                self.cosigned.append((note.size, seen))
+        floor = ""
+        for size, looks in [*self.cosigned, (FOREVER, {"": [self.now or 9e9]})]:  # of each witness the first look
+            firsts = [min(times) for times in looks.values()]
+            self.windows.insert(0, (size, floor, moment(max(firsts) + AHEAD)))
+            floor = moment(min(firsts) - MMD - SKEW)
     def check_events(self) -> None:
-        total = self.manifest.get("events")
+        total, leaves = self.manifest.get("events"), self.tree.levels[0]
         with (self.folder / "events.jsonl").open("rb") as file:
             for index, line in enumerate(file):
                 leaf = line.rstrip(b"\n")
-                self.tree.append(digest := hashlib.sha256(b"\0" + leaf).digest())
+                leaves += (digest := hashlib.sha256(b"\0" + leaf).digest())
                 try:
                     self.check_leaf(index, leaf, digest)
                 except ODD as error:
                     self.say("PARSE", index, f"the entry is no event: {type(error).__name__} {error}")
                 if self.options.progress and index % 20_000 == 0:
                     print(json.dumps({"done": index, "total": total}), file=sys.stderr, flush=True)
+        self.tree.build()
         if total != self.tree.size:
             self.say("TRUNCATED", self.tree.size, f"the manifest promises {total} entries")
         if self.one[0] >= 0 > self.one[1]:
             self.say("VOCAB", self.one[0], "entries of one-role mode, and no log.one_role says that it was on")
-
     def check_leaf(self, index: int, leaf: bytes, digest: bytes) -> None:
-        event = DECODER.decode(text := leaf.decode())
-        normal = text.isascii() or unicodedata.is_normalized("NFC", text)
-        if not normal or ENCODER.encode(event) != text:
+        text, event = parse(leaf)
+        if ENCODER.encode(event) != text or not (text.isascii() or unicodedata.is_normalized("NFC", text)):
             self.say("NONCANON", index, "the entry is not in canonical form")
         identity, at, chain, name, writer = event["id"], event["at"], event["case"], event["name"], event["writer"]
         case, seq = chain["id"], chain["seq"]
-        if list(event) != ENVELOPE or event["v"] != 1 or not (TIME(at) and UUID(identity)) or len(leaf) > 65535 or (
-                not isinstance(case, str) or type(seq) is not int or seq < 1):
+        right = isinstance(case, str) and type(seq) is int and seq > 0 and TIME(at) and UUID(identity)
+        if not right or list(event) != ENVELOPE or event["v"] != 1 or len(leaf) > 65535:
             raise Bad("the envelope has another shape")
         if self.ids.setdefault(identity, index) != index:
             self.say("DUP_ID", index, f"the id of entry {self.ids[identity]} once more", case)
@@ -319,10 +316,9 @@ class Check:
         for field, promise in event["commit"].items():
             self.promised[identity, field] = (promise, index, case)
         self.remember(name, event, identity, case, index)
-
     def remember(self, name: str, event: dict[str, Any], identity: str, case: str, index: int) -> None:
         data, digest = event["data"], event["data"].get("digest")
-        if "revision" in data and digest:
+        if digest and "revision" in data:
             self.expected["revision", identity] = (case, data["revision"], digest), index
             if event["commit"].get("payload", digest) != digest:
                 self.say("PROJECTION", index, f"{case}: the payload committed to is not that of the revision", case)
@@ -336,27 +332,27 @@ class Check:
                 self.say("PROJECTION", index, f"{case}: begun on bytes that nobody had approved", case)
         elif name == "privacy.erased":
             self.erased |= {(entry["event"], entry["field"]) for entry in data["entries"]}
+        elif name in ("log.key_added", "log.key_retired"):
+            self.keyed.append((data["vkey"], data["from_size"], data["to_size"] or FOREVER))
         elif name == "log.one_role":
             self.one[1] = index
-
     def check_time(self, index: int, at: str, case: str) -> None:
-        moment, seen = seconds(at), self.cosigned
-        if at < self.latest and seconds(self.latest) - moment > SKEW:
+        if at >= self.latest:
+            self.latest = at
+        elif seconds(self.latest) - seconds(at) > SKEW:
             self.say("TIME_BACKDATED", index, f"{at} stands behind {self.latest}", case)
-        self.latest = max(at, self.latest)
-        while self.window < len(seen) and seen[self.window][0] <= index:
-            self.floor, self.window = seen[self.window][1] - MMD - SKEW, self.window + 1
-        if moment < self.floor:
+        while index >= self.turn and self.windows:
+            self.turn, self.floor, self.ceiling = self.windows.pop()
+        if at < self.floor:
             self.say("TIME_BACKDATED", index, f"{at}: a witness saw the tree before it, later than that", case)
-        if moment > (seen[self.window][2] if self.window < len(seen) else self.now or moment) + AHEAD:
+        if at > self.ceiling:
             self.say("TIME_FUTURE", index, f"{at}: the export, or a witness that saw it, is earlier than that", case)
-
     def check_tree(self) -> None:
+        self.policy.bounds += self.keyed
         if not self.notes:
             self.say("NO_CHECKPOINT", -1, "nothing is signed: the entries could be anybody's")
             return
-        newest, good = self.notes[-1], 0
-        self.signed = newest.size
+        newest, good, self.signed = self.notes[-1], 0, self.notes[-1].size
         self.check_proofs(newest) if self.partial else self.check_tiles(min(newest.size, 2 * self.tree.size + 256))
         for note in self.notes if not self.partial else ():
             if note.size > self.tree.size:
@@ -365,30 +361,20 @@ class Check:
                 good = note.size
             else:
                 self.say("ROOT", max(self.first_bad, good), f"another root than the one signed at {note.size} entries")
-        sizes, step = {size for size, _, _ in self.cosigned}, max(1, len(self.notes) // 100)
+        sizes, step = {size for size, _ in self.cosigned}, max(1, len(self.notes) // 100)
         for place, note in enumerate(self.notes[::-1]):  # the newest, the cosigned, a hundred others
-            chosen = self.options.all or place % step == 0 or note.size in sizes
-            if chosen and not any(note.signed(key) for key in self.policy.logs):
+            if (self.options.all or place % step == 0 or note.size in sizes) and not self.policy.signed(note):
                 self.say("SIG", note.size - 1, f"the checkpoint at {note.size} is not signed by the log")
-        if not self.policy.met({name for name, key in self.policy.witnesses.items() if newest.signed(key)}):
-            self.say("COSIG", newest.size - 1, "the newest checkpoint lacks the witnesses that the policy asks for")
-        if self.tree.size > newest.size and self.now - seconds(self.manifest["oldest_unsequenced"]) > MMD:
-            self.say("UNCOVERED_TAIL", newest.size, f"{self.tree.size - newest.size} entries have no checkpoint")
-
+        if not self.policy.met(set()) and not any(self.policy.met(set(looks)) for _, looks in self.cosigned):
+            self.say("COSIG", newest.size - 1, "no checkpoint has the witnesses that the policy asks for")
     def check_tiles(self, size: int) -> None:
-        level, count = 0, size
-        while count:
-            for number in range(-(-count // 256)):
-                width = min(256, count - 256 * number)
-                path, mine = self.folder / tile_name(level, number, width), self.tree.tile(level, number, width)
-                told = path.read_bytes() if path.is_file() else b""
-                if told != mine:
-                    same = next((i for i in range(0, 32 * width, 32) if told[i : i + 32] != mine[i : i + 32]), 0) // 32
-                    bad = min((256 * number + same) * 256**level, size - 1)
-                    self.first_bad = bad if self.first_bad < 0 else self.first_bad
-                    self.say("TILE", bad, f"{tile_name(level, number, width)} does not match the entries")
-            level, count = level + 1, count // 256
-
+        for name, first, each, mine in self.tree.tiles(size):
+            path = self.folder / name
+            if (told := path.read_bytes() if path.is_file() else b"") != mine:
+                same = next((i for i in range(0, len(mine), 32) if told[i : i + 32] != mine[i : i + 32]), 0) // 32
+                bad = min(first + same * each, size - 1)
+                self.first_bad = bad if self.first_bad < 0 else self.first_bad
+                self.say("TILE", bad, f"{name} does not match the entries")
     def check_proofs(self, newest: Note) -> None:
         """A case export: each entry under one signed head. Inclusion, not completeness."""
         for place in range(self.tree.size):
@@ -401,34 +387,32 @@ class Check:
                     raise Bad("it does not lead to the signed root")
             except (*ODD, OSError) as error:
                 self.say("ROOT", place, f"the proof of entry {place}: {type(error).__name__} {error}")
-
     def check_anchors(self) -> None:
         for given in self.options.against:
             try:
                 note = Note(Path(given).read_text("utf-8"))
-                if not any(note.signed(key) for key in self.policy.logs):
+                if not self.policy.signed(note):
                     raise Bad("not signed by the log")
             except (*ODD, OSError) as error:
                 self.say("ANCHOR_SIG", -1, f"{given}: {type(error).__name__} {error}")
                 continue
-            known = {mine.size: mine.root for mine in self.notes}
+            known = {mine.size: mine.root for mine in self.notes} if self.partial else {}
             if note.size > self.tree.size and not self.partial:
                 self.say("ANCHOR_TRUNCATED", self.tree.size, f"{given} saw {note.size} entries")
-            elif (known.get(note.size, note.root) if self.partial else self.tree.root(note.size)) != note.root:
+            elif known.get(note.size, note.root if self.partial else self.tree.root(note.size)) != note.root:
                 self.say("ANCHOR_FORK", max(self.first_bad, 0), f"{given}: another history of {note.size} entries")
-
     def check_content(self) -> None:
         told = {}
         for row in self.rows("content.jsonl"):
             slot, state = (row["event"], row["field"]), row["state"]
             told[slot] = state
             promise, index, case = self.promised.get(slot, ("", -1, ""))
-            if state == "open" and promise != url64(hashlib.sha256(unurl(row["salt"]) + unurl(row["body"])).digest()):
+            plain = b"".join(base64.urlsafe_b64decode(row[part] + "==") for part in ("salt", "body") if state == "open")
+            if state == "open" and promise != url64(hashlib.sha256(plain).digest()):
                 self.say("COMMIT", index, f"the text {slot[1]!s:.40} is not what was committed", case)
         for slot, (_, index, case) in self.promised.items():
             if told.get(slot) not in ("open", "withheld") and slot not in self.erased:
                 self.say("CONTENT_MISSING", index, f"the text {slot[1]!s:.40} is gone, and no event says so", case)
-
     def check_business(self) -> None:
         for case, (seq, head, state, index) in self.cases.items():
             self.expected["case", case] = (seq, head, state), index
@@ -447,21 +431,37 @@ class Check:
                 self.say("EVENT_WITHOUT_DECISION", index, f"{said[0]}: the row of this decision is gone", said[0])
             elif key[0] == "case" and key[1].startswith("action:"):
                 self.say("PROJECTION", index, f"{key[1]}: its row is gone", key[1])
-
     def check_receipts(self) -> None:
+        """Files kept elsewhere, each with one receipt or more. What no known key signed accuses nobody."""
+        lines = (self.folder / "policy").read_text("utf-8").splitlines() if self.options.receipt else []
+        keys = self.policy.receipts or [Key(line[9:]) for line in lines if line.startswith("#receipt ")]
         for given in self.options.receipt:
-            receipt = DECODER.decode(Path(given).read_text("utf-8"))
-            index = self.ids.get(receipt["event"], -1)
-            if index < 0 or bytes(self.tree.levels[0][32 * index : 32 * index + 32]) != unurl(receipt["leaf_hash"]):
-                self.say("RECEIPT_MISSING", index, f"{given}: this event was promised and is not in the log")
-
+            texts = re.split(r"^(?=assentry-receipt/v1$)", Path(given).read_text("utf-8"), flags=re.MULTILINE)
+            for text in filter(str.strip, texts):
+                try:
+                    receipt = Note(text)
+                    if not any(receipt.times(key) for key in keys):
+                        raise Bad("no known key of web or router signed this")
+                    self.check_receipt(given, *receipt.words[1:5])
+                except ODD as error:
+                    self.say("RECEIPT_SIG", -1, f"{given}: {type(error).__name__} {error}")
+    def check_receipt(self, given: str, origin: str, event: str, leaf: str, at: str) -> None:
+        index = self.ids.get(event, -1)
+        if index >= 0 and self.tree.levels[0][32 * index : 32 * index + 32] == unbase64(leaf, 32):
+            return
+        if seconds(at) > self.now or origin != self.manifest["origin"] or (self.partial and index < 0):
+            self.say("RECEIPT_OTHER", index, f"{given}: of another log or case, or later than this export")
+        else:
+            self.say("RECEIPT_MISSING", index, f"{given}: event {event} was promised and is not in the log")
     def check_age(self) -> None:
         oldest = self.manifest.get("oldest_unsequenced")
         if oldest and self.now - seconds(oldest) > MMD:
             self.say("STALE", -1, f"an event of {oldest} still waits for its place: the sequencer stands still")
-        if self.policy.witnesses and self.now - max((last for _, _, last in self.cosigned), default=0) > 3600:
+            if self.notes and self.tree.size > self.signed:
+                self.say("UNCOVERED_TAIL", self.signed, f"{self.tree.size - self.signed} entries have no checkpoint")
+        last = max((max(map(max, looks.values())) for _, looks in self.cosigned), default=0)
+        if not self.policy.met(set()) and self.now - last > 3600:
             self.say("STALE", -1, "the newest cosignature is older than an hour")
-
 def report(check: Check) -> int:
     size, signed, options = check.tree.size, min(check.signed, check.tree.size), check.options
     root, bad = check.tree.root(signed).hex(), [name for name in check.found if name in TAMPERED.split()]
@@ -469,32 +469,32 @@ def report(check: Check) -> int:
     if not check.found:
         code, last = 0, "VALID" + ("" if options.key or options.policy else " (key taken from the export)")
     if options.json:
-        told = {"exit": code, "verdict": last, "size": signed, "entries": size, "root": root}
-        print(json.dumps(told | {"findings": list(check.found.values())}))
+        print(json.dumps({"exit": code, "verdict": last, "size": signed, "entries": size, "root": root,
+                          "findings": list(check.found.values())}))
         return code
     for finding in check.found.values():
         print("{name}  first at {index}, {count} in all: {text}".format(**finding).encode("unicode_escape").decode())
-    print(f"{size} entries, {signed} of them under a checkpoint, {len(check.erased)} texts erased; root {root}")
+    seen = max((at for at, looks in check.cosigned if check.policy.met(set(looks))), default=0)
+    print(f"{size} entries, {signed} signed, {seen} seen by witnesses, {len(check.erased)} texts erased; root {root}")
     print("single cases: what is here is in the log; what is missing cannot be seen\n" * check.partial + last)
     return code
-
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Checks an export of an Assentry log, offline.")
     parser.add_argument("export", type=Path)
     keys = parser.add_mutually_exclusive_group()
-    for name, text in ("key", "the log's verifier key"), ("policy", "keys, witnesses and quorum"):
-        keys.add_argument(f"--{name}", help=f"file with {text}, kept elsewhere")
-    for name in ("against", "receipt"):
-        parser.add_argument(f"--{name}", nargs="+", default=[], help="checkpoints or receipts kept elsewhere")
+    keys.add_argument("--key", help="file with the log's verifier keys, one a line, kept elsewhere")
+    keys.add_argument("--policy", help="file with keys, witnesses and quorum, kept elsewhere")
+    parser.add_argument("--against", nargs="+", default=[], help="checkpoints kept elsewhere")
+    parser.add_argument("--receipt", nargs="+", default=[], help="receipts kept elsewhere")
     parser.add_argument("--case", default="", help="judge this case only")
     for name in ("all", "json", "progress", "fresh"):
         parser.add_argument(f"--{name}", action="store_true")
     check = Check((options := parser.parse_args(argv)).export, options)
+    gc.disable()  # millions of small values, and no cycle among them
     try:
         check.run()
     except Exception as error:  # noqa: BLE001  a hostile export must neither pass nor end in a traceback
         check.say("CRASH", -1, f"the verifier failed: {type(error).__name__} {error}")
     return report(check)
-
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -63,11 +63,11 @@ def forge(verdict: str = "reject") -> Any:
 
 def test_an_honest_log_is_valid_in_every_sight(world: World, business_rows: Any) -> None:
     decisions = world.live()
+    receipts = [world.receipt(entry) for entry in decisions]
     business_rows()
     place, kept = world.export(), world.checkpoint()
     assert judge(place) == (0, {}, "VALID (key taken from the export)")
     policy = witnessed(world, place, Witness("w1"))
-    receipts = [world.receipt(entry) for entry in decisions]
     assert judge(place, "--policy", policy, "--against", kept, "--receipt", *receipts) == (0, {}, "VALID")
 
 
@@ -293,6 +293,28 @@ def test_13_an_event_dropped_before_its_place_breaks_its_case(world: World, busi
     business_rows()
     code, found, _ = judge(world.export(), "--receipt", receipt)
     assert (code, found["DECISION_WITHOUT_EVENT"], found["RECEIPT_MISSING"]) == (1, -1, -1)
+
+
+def test_14_a_cases_last_event_dropped_before_its_place_shows_by_its_receipt(world: World, business_rows: Any) -> None:
+    world.live(1)
+    case, digest = world.propose()
+    world.sequence()
+    decision = world.decide(case, digest)
+    receipt = world.receipt(decision)
+    with world.unguarded():  # the vote and what the case row says of it go as well, so that nothing is left over
+        sql("DELETE FROM audit.pending WHERE n = (SELECT n FROM audit.event WHERE id = %s)", decision.id)
+        sql("DELETE FROM audit.content WHERE event_id = %s", decision.id)
+        sql("DELETE FROM audit.event WHERE id = %s", decision.id)
+    sql("DELETE FROM stand_in_vote WHERE event = %s", decision.id)
+    before = world.chains[case]
+    head = sql("SELECT case_seq, leaf_hash FROM audit.event WHERE case_id = %s ORDER BY case_seq DESC LIMIT 1", case)[0]
+    sql("UPDATE stand_in_case SET seq = %s, head = %s, state = 'pending' WHERE id = %s", *head, case)
+    assert before.seq == head[0] + 1
+    world.sequence()
+    kept = world.checkpoint()
+    business_rows()
+    assert judge(world.export(), "--against", kept)[:2] == (0, {})  # neither tables nor anchors know of it
+    assert judge(world.export(), "--against", kept, "--receipt", receipt)[:2] == (1, {"RECEIPT_MISSING": -1})
 
 
 def test_15_a_swapped_text_is_not_what_was_committed(world: World) -> None:

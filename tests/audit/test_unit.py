@@ -47,7 +47,7 @@ def test_our_bytes_are_those_of_rfc8785(value: Any) -> None:
 @settings(max_examples=100, deadline=None)
 def test_what_was_encoded_encodes_again_to_the_same_bytes_in_the_verifier(value: Any) -> None:
     raw = encode(value)
-    assert verify.ENCODER.encode(verify.DECODER.decode(raw.decode())).encode() == raw
+    assert verify.ENCODER.encode(verify.parse(raw)[1]).encode() == raw
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_notes_open_with_their_key_only(tmp_path: Path) -> None:
     body = checkpoint_body("desk.example/log", 7, bytes(32))
     text = note(body, signer.sign(body))
     assert open_checkpoint(text, [other.vkey, signer.vkey]).size == 7
-    assert verify.Note(text).signed(verify.Key(signer.vkey)) == 1
-    assert verify.Note(text).signed(verify.Key(other.vkey)) == 0
+    assert verify.Note(text).times(verify.Key(signer.vkey)) == [1]
+    assert verify.Note(text).times(verify.Key(other.vkey)) == []
     for damaged in (text.replace("\n7\n", "\n8\n"), text[:-9] + "AAAAAAA=\n", "", "x\ny\nz\n\n", body):
         with pytest.raises(BadNote):
             open_checkpoint(damaged, [signer.vkey])
@@ -182,7 +182,7 @@ def test_a_broken_key_file_is_named_not_a_traceback(tmp_path: Path) -> None:
 
 def test_the_policy_counts_witnesses_in_groups() -> None:
     keys = "\n".join(f"witness w{i} {_cosigner(i)}" for i in range(4))
-    text = f"log {Signer.generate('o').vkey}\n{keys}\ngroup a 2 w0 w1 w2\ngroup b all a w3\nquorum b  # comment\n"
+    text = f"log {Signer.generate('o').vkey}\n{keys}\ngroup a 2 w0 w1 w2\ngroup b all a w3\n# comment\nquorum b\n"
     policy = verify.Policy(text)
     assert policy.met({"w0", "w2", "w3"})
     assert not policy.met({"w0", "w3"})
