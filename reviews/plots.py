@@ -69,7 +69,7 @@ def _stack(i: int, step: float, label: str, total: int, counts: Mapping[str, int
     parts, y = [], HEIGHT
     for tone, count in counts.items():
         if count:
-            height = max(1.5, count / most * (HEIGHT - 6))
+            height = max(1.5, count / most * (HEIGHT - 12))
             y -= height
             parts.append(Part(tone, round(y, 2), round(height, 2)))
     gap = min(2.0, step * 0.2)

@@ -32,20 +32,16 @@ def summary(found: list[Own]) -> Figure:
     stood = [row for row in closed if not row.taken_back]
     times = [row.dwell_ms / 1000 for row in closed if row.dwell_ms is not None]
     over = share(sum(row.verdict == "reject" or row.edited for row in stood), len(stood))
+    nothing = (None, None, None)
     rows = [
-        ("decided", len(closed), None, None),
-        ("taken back", sum(row.taken_back for row in closed), None, None),
-        ("overridden: rejected or edited", over.k, over.low, over.high),
-        ("in batches", sum(row.via == "batch" for row in closed), None, None),
-        ("median seconds to a verdict", quantile(times, 0.5), None, None),
-        ("nine of ten were quicker than, seconds", quantile(times, 0.9), None, None),
+        ("decided", len(closed), *nothing),
+        ("taken back", sum(row.taken_back for row in closed), *nothing),
+        ("rejected or edited", over.k, *cells(over)),
+        ("in batches", sum(row.via == "batch" for row in closed), *nothing),
+        ("median seconds to a verdict", quantile(times, 0.5), *nothing),
+        ("seconds that nine of ten stayed below", quantile(times, 0.9), *nothing),
     ]
-    columns = (
-        Column("figure"),
-        Column("value", "", "int"),
-        Column("share_low", "95 % interval of the share of decided, lower end", "share"),
-        Column("share_high", "upper end", "share"),
-    )
+    columns = (Column("figure"), Column("value", "", "int"), *shares("share", "of what stood"))
     return Figure("summary", "In short", "Only you see this page.", columns, rows if found else [],
                   empty="You decided nothing in this time.")  # fmt: skip
 

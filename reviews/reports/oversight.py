@@ -106,7 +106,7 @@ R3 = Report(
     columns=(
         Column("reviewer", "pseudonym, or policy; in its order, not a ranking", "code"),
         Column("policy_version", "in force at routing", "int"),
-        Column("decisions", "of the newest 100,000 of the time", "int"),
+        Column("decisions", f"of the newest {MOST:,} of the time", "int"),
         Column("approved", "", "int"),
         Column("rejected", "", "int"),
         Column("edited", "approved after a person changed it", "int"),

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
-MOST = 100_000  # rows of one kind that one page reads
+MOST = 50_000  # rows of one kind that one page reads
 PATIENCE = "4s"
 
 
