@@ -99,5 +99,6 @@ class Migration(migrations.Migration):
         migrations.AddField("deskitem", "was_check", models.BooleanField(editable=False)),
         run("0006_checks"),
         run("0006_tags"),
+        run("0006_votes"),
         run("0002_seal"),  # for the functions and triggers that are new
     ]

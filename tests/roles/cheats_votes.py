@@ -125,6 +125,41 @@ def approve_high_risk_in_a_batch(world: World, s: Session, given: Given) -> None
     w.just_vote(s, given["high"], world["ada"], via="batch", batch=new_id())
 
 
+@cheat(web="DK017")
+def approve_in_a_batch_what_needs_two(world: World, s: Session, given: Given) -> None:
+    w.just_vote(s, given["two"], world["grace"], via="batch", batch=new_id())
+
+
+@cheat(web="DK017")
+def approve_two_types_in_one_batch(world: World, s: Session, given: Given) -> None:
+    batch = new_id()
+    w.just_vote(s, given["pending"], world["ada"], via="batch", batch=batch)
+    w.just_vote(s, given["slow"], world["ada"], via="batch", batch=batch)
+
+
+@cheat(web="DK006")
+def reject_a_seeded_check_for_good(world: World, s: Session, given: Given) -> None:
+    w.reject(s, given["canary"], world["ada"])
+
+
+@cheat(web="42501", executor="42501", agent="42501")
+def look_for_the_seeded_checks(world: World, s: Session, given: Given) -> None:
+    s.run("SELECT action_id FROM reviews_canary")
+
+
+@cheat(router="42501", executor="42501", agent="42501")
+def take_a_verdict_without_a_person(world: World, s: Session, given: Given) -> None:
+    s.run("SELECT * FROM reviews_take_verdict(%s, %s, 'reject', '{}')", [given["item"]], world["ada"])
+
+
+@cheat(web="AU007")
+def hang_a_tag_without_an_event(world: World, s: Session, given: Given) -> None:
+    w.insert(
+        s, "reviews_tag", id=new_id(), action_id=given["pending"], name="late", by_id=world["ada"],
+        event_id=new_id(), created_at="now",
+    )  # fmt: skip
+
+
 @cheat(web="DK003")
 def escalate_to_nobody(world: World, s: Session, given: Given) -> None:
     w.just_vote(s, given["pending"], world["ada"], "escalate")
