@@ -20,6 +20,7 @@ from reviews.services.reading import saw_whole
 from reviews.states import Verdict
 
 ITEM = re.compile(r"ACT-([0-9]{1,15}):([0-9]{1,9}):([0-9a-f]{64})")
+ROW_NOTE = re.compile(r"note-ACT-([0-9]{1,15})")
 LIST = "list"  # the subject of a list's stamp; it counts for low risk only
 _PANEL = {"risk": "risk", "type": "type", "agent": "agent", "state": "is", "queue": "queue", "age": "age"}
 
@@ -121,6 +122,12 @@ def chosen(given: QueryDict) -> list[Chosen]:
     if not found:
         raise InvalidDecision("select at least one item first")
     return list(found.values())
+
+
+def row_notes(given: QueryDict) -> dict[int, str]:
+    """What was written about single items of a batch, by reference."""
+    found = {name: ROW_NOTE.fullmatch(name) for name in given}
+    return {int(match[1]): note(given, name) for name, match in found.items() if match and given.get(name, "").strip()}
 
 
 def shown_or_now(token: str, *, user: User, item: object, at: datetime) -> str:

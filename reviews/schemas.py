@@ -206,3 +206,7 @@ class ItemResult(NamedTuple):
     ref: int
     result: Literal["applied", "blocked", "conflict", "check"]
     reason: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"ACT-{self.ref}"

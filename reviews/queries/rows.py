@@ -61,6 +61,7 @@ class Row:
     confidence: str
     amount: str
     minor: int | None
+    currency: str
     why: str
     version: int
     digest: str
@@ -118,6 +119,7 @@ def _row(got: Mapping[str, Any]) -> Row:
         confidence="" if got["confidence"] is None else f"{got['confidence']:.2f}",
         amount="" if got["amount"] is None else money(got["amount"], got["currency"]),
         minor=got["amount"],
+        currency=got["currency"],
         why=chip(_fired(json.loads(got["floors"]), got["outcome"])),
         version=got["version"],
         digest=bytes(got["digest"]).hex(),

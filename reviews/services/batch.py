@@ -36,6 +36,7 @@ from reviews.services.windows import undo_seconds, valid_seconds
 from reviews.states import Reversibility, Risk, Status, Verdict
 from reviews.visible import hidden_at
 
+NO_PRESETS = ActionType(presets={})
 Selected = tuple[UUID, int, bytes]  # item, the version and the digest that the page showed
 
 
@@ -67,6 +68,7 @@ class Judged:
     evidence: int
     message: int
     round: int
+    rationale: str = ""
     result: ItemResult | None = None
     decision: UUID = field(default_factory=new_id)
     entry: Entry | None = None
@@ -78,11 +80,13 @@ def batch_decide(
     decision: DecisionIn,
     by: By,
     opened_at: datetime | None,
+    notes: Mapping[UUID, str] | None = None,
 ) -> BatchResult:
     """Approve or reject what was selected; each item whole or not at all, told apart in the result.
 
     InvalidDecision, and nothing written, where the batch as a whole is not
-    allowed: too many, too fast, no reason.
+    allowed: too many, too fast, no reason. `notes`: what is said of single
+    items beside the reason for all.
     """
     if decision.verdict not in CLOSING:
         raise InvalidDecision(f"{decision.verdict} is not done in batches")
@@ -91,8 +95,11 @@ def batch_decide(
     with desk_errors(), transaction.atomic():
         found = _lock_all([item for item, _, _ in items], by, batch)
         vote = _vote(decision, found, opened_at, dwell)
+        own = {item: worded(NO_PRESETS, "note", "", note, required=False) for item, note in (notes or {}).items()}
         _judge_all(items, found, vote, by)
         chosen = [one for one in found.values() if one.result is None]
+        for one in chosen:
+            one.rationale = "\n".join(filter(None, (vote.rationale, own.get(one.item.id, ""))))
         checks, bounced = _close_checks(chosen, vote, by)
         applied = [one for one in chosen if one.result is None]
         _write(applied, vote, by)
@@ -112,7 +119,7 @@ def _close_checks(chosen: Sequence[Judged], vote: Vote, by: By) -> tuple[tuple[U
         caught = verdicts.get(one.item.id)
         if caught is not None:
             seen = vote.seen.model_copy(update={"evidence": one.evidence, "message": one.message})
-            close_canary(one.case, one.item, replace(vote, seen=seen), by, caught=caught)
+            close_canary(one.case, one.item, replace(vote, seen=seen, rationale=one.rationale), by, caught=caught)
             one.result = _told(one, "check", "this was a check")
         elif missed:
             one.result = _told(one, "blocked", f"one of these {len(chosen)} was a check: nothing was applied")
@@ -130,7 +137,7 @@ def _vote(decision: DecisionIn, found: Mapping[UUID, Judged], opened_at: datetim
     kinds = {one.case.action.type for one in found.values()}
     words = decision.rationale.strip()
     if kinds:
-        kind = kinds.pop() if len(kinds) == 1 else ActionType(presets={})
+        kind = kinds.pop() if len(kinds) == 1 else NO_PRESETS
         required = decision.verdict is Verdict.REJECT
         words = worded(kind, decision.verdict, decision.reason_code, words, required=required)
     return Vote(
@@ -151,14 +158,21 @@ def _lock_all(ids: Sequence[UUID], by: By, batch: UUID) -> dict[UUID, Judged]:
         Action.objects.select_for_update(of=("self",), no_key=True)
         .annotate(clock=Clock())
         .filter(id__in=wanted.values("action"))
-        .select_related("type")
         .order_by("id")
     )
+    _with_types(actions)
     who = actor(by)
     cases = {a.id: case_of(a, by=who, request=by.request, batch=batch) for a in actions}
     rows = DeskItem.objects.filter(action__in=list(cases)).select_related("claimed_by").in_bulk(ids)
     about = _about([a.id for a in actions], by)
     return {id: _judged(row, cases[row.action_id], about[row.action_id], by) for id in ids if (row := rows.get(id))}
+
+
+def _with_types(actions: Sequence[Action]) -> None:
+    """One row of each type for all of them: its schema is read once, not for every action."""
+    kinds = ActionType.objects.in_bulk({action.type_id for action in actions})
+    for action in actions:
+        action.type = kinds[action.type_id]
 
 
 _ABOUT = """
@@ -353,7 +367,7 @@ def _entry(one: Judged, vote: Vote, by: By, to: Status) -> Entry:
         item=f"ACT-{one.item.ref}",
         **case_facts(one.case.action),
     )
-    content = {"rationale": vote.rationale, "identity": str(by.user)}
+    content = {"rationale": one.rationale, "identity": str(by.user)}
     return one.case.note(EventName.DECISION_RECORDED, data, to=to, content=content)
 
 

@@ -16,6 +16,7 @@ from reviews.errors import DeskError, InvalidDecision
 from reviews.models import ActionType, DeskItem
 from reviews.policy import batch_dwell
 from reviews.queries.canaries import debriefs
+from reviews.queries.odd import odd_ones
 from reviews.queries.reasons import offered
 from reviews.queries.rows import Row, rows
 from reviews.reasons import Preset
@@ -66,7 +67,8 @@ def _preview(request: HttpRequest, *, refusal: DeskError | None = None) -> HttpR
         "verdict": verdict.value,
         "rows": found,
         "items": [f"ACT-{one.ref}:{one.version}:{one.digest.hex()}" for one in chosen if one.ref in ids],
-        "odd": _odd(found),
+        "odd": odd_ones(found),
+        "notes": {f"ACT-{ref}": words for ref, words in forms.row_notes(request.POST).items()},
         "presets": _presets(found, verdict),
         "opened": request.POST.get("opened") or stamp_shown(user, BATCH),
         "dwell": batch_dwell(len(found), settings.TIMINGS),
@@ -83,19 +85,6 @@ def _presets(found: list[Row], verdict: Verdict) -> tuple[Preset, ...]:
     types = {row.type for row in found}
     kind = ActionType.objects.filter(name=types.pop()).first() if len(types) == 1 else None
     return offered(kind or ActionType(presets={}), verdict.value)
-
-
-def _odd(found: list[Row]) -> dict[str, str]:
-    """What stands out among them: the largest amount and the least confident, where they differ at all."""
-    marks: dict[str, str] = {}
-    amounts = {row.ref: row.minor for row in found if row.minor is not None}
-    if len(set(amounts.values())) > 1:
-        marks[max(amounts, key=lambda ref: abs(amounts[ref]))] = "largest amount"
-    doubts = {row.ref: float(row.confidence or -1) for row in found}
-    if len(set(doubts.values())) > 1:
-        least = min(doubts, key=lambda ref: doubts[ref])
-        marks[least] = f"{marks[least]}, least confident" if least in marks else "least confident"
-    return marks
 
 
 @require_POST
@@ -117,6 +106,7 @@ def _decided(request: HttpRequest) -> HttpResponse:
         decision=forms.decision(request.POST, verdict.value),
         by=by_of(request),
         opened_at=shown_at(request.POST.get("opened", ""), user, BATCH),
+        notes={ids[ref]: note for ref, note in forms.row_notes(request.POST).items() if ref in ids},
     )
     absent = [
         ItemResult(UUID(int=0), one.ref, "blocked", "not within your reach") for one in chosen if one.ref not in ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -236,3 +237,25 @@ def test_each_queue_is_stamped_once(django_capture_on_commit_callbacks: Any) -> 
     with django_capture_on_commit_callbacks(execute=True):
         batch(house, chosen)
     assert QueueStamp.objects.get(queue="support").n == before + 1
+
+
+def test_a_note_of_its_own_stands_beside_the_reason_for_all() -> None:
+    house = build.house()
+    one, two = several(house, 2)
+    result = batch(house, select([one, two]), REJECT, notes={two.id: "and to the wrong person"})
+    assert result.applied == 2
+    said = {c.event_id: json.loads(bytes(c.body))[1] for c in Content.objects.filter(field="rationale")}
+    votes = {v.item_id: said[v.event_id] for v in Decision.objects.filter(batch=result.batch)}
+    assert votes[two.id] == f"{votes[one.id]}\nand to the wrong person"
+    third = build.pending(house)
+    with build.refused(InvalidDecision):
+        batch(house, select([third]), REJECT, notes={third.id: "bell\x07"})
+
+
+def test_the_agents_own_doubt_asks_for_words_in_a_batch_too() -> None:
+    house = build.house()
+    sure, unsure = build.pending(house), build.pending(house, confidence=0.2)
+    bare = DecisionIn(verdict=Verdict.APPROVE)
+    result = batch(house, select([sure, unsure]), bare)
+    assert outcome(result) == [("applied", ""), ("blocked", "the agent itself was unsure: 0.20; give a reason")]
+    assert batch(house, select([unsure]), APPROVE).applied == 1

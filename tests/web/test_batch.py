@@ -15,6 +15,7 @@ from reviews.services import stamp_shown
 from reviews.states import Status
 from tests import build
 from tests.web.pages import HX, Browser, Page, nothing_changes
+from tests.web.test_bulk import keys
 
 
 def key(item: Item) -> str:
@@ -139,3 +140,16 @@ def test_result_comes_as_a_fragment_for_the_dialog(house: build.House, ada: Brow
     assert "<html" not in page.text
     assert page.response["HX-Retarget"] == "#dialog"
     assert results(page) == {f"ACT-{item.ref}": "applied"}
+
+
+def test_preview_marks_whom_nobody_has_seen_before_and_the_largest_amount(house: build.House, ada: Browser) -> None:
+    build.approved(house, "refund.issue", payload={"customer": "8812", "amount": 100})
+    known = build.pending(house, "refund.issue", payload={"customer": "8812", "amount": 900})
+    stranger = build.pending(house, "refund.issue", payload={"customer": "4711", "amount": 100})
+    chosen = keys([known, stranger])
+    page = ada.post("/batch/preview/", {"verdict": "approve", "item": chosen})
+    odd = [page.text.partition(f">ACT-{item.ref}<")[2].partition("</tr>")[0] for item in (known, stranger)]
+    assert "largest amount" in odd[0] and "customer not seen before" not in odd[0]
+    assert "customer not seen before" in odd[1]
+    assert 'name="note-' not in page.text
+    assert f'name="note-ACT-{known.ref}"' in ada.post("/batch/preview/", {"verdict": "reject", "item": chosen}).text
