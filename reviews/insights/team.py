@@ -22,7 +22,7 @@ def load(window: Window, people: Sequence[User], away: Mapping[int, str]) -> Fig
     columns = (
         Column("person", "by name"),
         Column("assigned", "open items given to them", "int"),
-        Column("claimed", "they are on it now", "int"),
+        Column("claimed", "they are on it now, among the most urgent of each queue", "int"),
         Column("absent", "until when, and who stands in"),
     )
     says = "Who has what in hand now, in your queues. Work that waits, not work that was done."

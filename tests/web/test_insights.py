@@ -101,6 +101,20 @@ def test_agents_show_stated_confidence_beside_verdicts_and_claim_nothing(busy: b
     assert made["refund.issue"]["automation"] == ""  # nothing decided: no share, not zero
 
 
+def test_the_team_page_tells_who_has_what_in_hand(house: build.House, lin: Browser) -> None:
+    from reviews.services import assign, claim
+    from tests.logins import as_role
+
+    one, two, done = build.pending(house), build.pending(house), build.pending(house)
+    with as_role("web"):
+        claim(item=one.id, by=house.by("ada"))
+        assign(item=two.id, assignee=house.grace, by=house.by("lin"))
+        assign(item=done.id, assignee=house.grace, by=house.by("lin"))
+    build.decide(house, done)
+    rows = {row["person"]: (row["assigned"], row["claimed"]) for row in table(lin.get("/insights/team/?csv=load"))}
+    assert rows == {"Ada": ("0", "1"), "Grace": ("1", "0"), "Lin": ("0", "0"), "Noor": ("0", "0")}
+
+
 def test_the_team_page_is_for_leads_and_ranks_nobody(busy: build.House, ada: Browser, lin: Browser) -> None:
     assert ada.get("/insights/team/").status == 403
     assert "insights/team" not in ada.get("/insights/").text

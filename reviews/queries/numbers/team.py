@@ -23,19 +23,29 @@ class Load(NamedTuple):
     claimed: int
 
 
-_LOAD = """
-SELECT u.id,
-       (SELECT count(*) FROM reviews_item_desk i WHERE i.assignee_id = u.id AND i.closed_at IS NULL
-           AND i.queue_id = ANY(%(queues)s) AND i.action_type_id = ANY(%(types)s)),
-       (SELECT count(*) FROM reviews_item_desk i WHERE i.claimed_by_id = u.id AND i.closed_at IS NULL
-           AND i.claimed_until > now() AND i.queue_id = ANY(%(queues)s) AND i.action_type_id = ANY(%(types)s))
-  FROM unnest(%(people)s::bigint[]) u (id)
+URGENT = 500  # of each queue and risk: where claims are looked for, as no index holds what changes with every look
+_ASSIGNED = """
+SELECT i.assignee_id, count(*) FROM reviews_item_desk i
+ WHERE i.assignee_id = ANY(%(people)s) AND i.assignee_id IS NOT NULL AND i.closed_at IS NULL
+   AND i.queue_id = ANY(%(queues)s) AND i.action_type_id = ANY(%(types)s)
+ GROUP BY 1
+"""
+_CLAIMED = """
+SELECT x.claimed_by_id, count(*)
+  FROM unnest(%(queues)s::text[]) q (name) CROSS JOIN generate_series(0, 3) r (rank) CROSS JOIN LATERAL (
+       SELECT i.claimed_by_id, i.claimed_until, i.action_type_id FROM reviews_item_desk i
+        WHERE i.waiting AND i.queue_id = q.name AND i.risk_rank = r.rank
+        ORDER BY i.prio, i.entered, i.id LIMIT %(urgent)s) x
+ WHERE x.claimed_until > clock_timestamp() AND x.action_type_id = ANY(%(types)s)
+ GROUP BY 1
 """
 
 
 def load(window: Window, people: Sequence[User]) -> dict[int, Load]:
-    rows = read(_LOAD, window.values(people=[user.pk for user in people]))
-    return {row[0]: Load(*row) for row in rows}
+    """Open items given to each, and those that each is on now, among the most urgent."""
+    values = window.values(people=[user.pk for user in people], urgent=URGENT)
+    assigned, claimed = dict(read(_ASSIGNED, values)), dict(read(_CLAIMED, values))
+    return {user.pk: Load(user.pk, assigned.get(user.pk, 0), claimed.get(user.pk, 0)) for user in people}
 
 
 def people(window: Window) -> list[User]:
