@@ -223,7 +223,7 @@ def test_fifty_take_as_many_statements_as_one(django_assert_num_queries: Any, mo
     house = build.house()
     for count in (1, 50):
         chosen = select(several(house, count))
-        with as_role("web"), django_assert_num_queries(13):
+        with as_role("web"), django_assert_num_queries(14):
             result = services.batch_decide(items=chosen, decision=APPROVE, by=house.by(), opened_at=build.long_ago())
         assert result.applied == count
         with as_role("web"), django_assert_num_queries(10):
