@@ -37,8 +37,9 @@ from reviews.states import Purpose, Status, Verdict
 log = logging.getLogger(__name__)
 
 KEPT = 20
-NEWEST_COMPARED = 20_000
-RANKED = 150  # of each verdict, before values and amounts are compared
+NEWEST_COMPARED = 2_000
+RAREST = 12  # words that cases are sought by
+RANKED = 100  # of each verdict, before values and amounts are compared
 MOST_WORDS = 120
 USUAL_OF = 200
 _CONTEXT = 3  # artefacts whose beginning is compared
@@ -178,50 +179,51 @@ def _chosen(compared: Sequence[_Like]) -> list[_Like]:
     return chosen + [next(o for o in best if o.verdict == v) for v in {o.verdict for o in best} - told]
 
 
-# Lexemes of the case's own vector, quoted one by one: nothing that anybody typed is read as a query.
+# Lexemes of the case's own vector, quoted one by one: nothing that anybody typed is read as a query. The rarest of
+# them find cases, all of them rank what was found; how rare a word is, the database's own statistics say.
 _COMPARE = """
 WITH own AS MATERIALIZED (
     SELECT setweight(to_tsvector('pg_catalog.english'::regconfig, %(words)s), 'A')
         || setweight(to_tsvector('pg_catalog.english'::regconfig, %(context)s), 'C') AS vector),
+common AS (
+    SELECT unnest(s.most_common_elems::text::text[]) AS lexeme, unnest(s.most_common_elem_freqs) AS share
+    FROM pg_stats s WHERE s.tablename = 'reviews_precedenttext' AND s.attname = 'lexemes'),
 terms AS (
-    SELECT t.lexeme FROM own, unnest(own.vector) AS t (lexeme, positions, weights)
-    ORDER BY t.weights[1], t.positions[1] LIMIT %(most)s),
+    SELECT '''' || replace(replace(t.lexeme, '\\', '\\\\'), '''', '''''') || '''' AS quoted,
+           row_number() OVER (ORDER BY coalesce(c.share, 0), t.weights[1], t.positions[1]) AS place
+    FROM own, unnest(own.vector) AS t (lexeme, positions, weights) LEFT JOIN common c USING (lexeme)),
 wanted AS MATERIALIZED (
-    SELECT string_agg('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''', ' | ')::tsquery AS query
+    SELECT string_agg(quoted, ' | ') FILTER (WHERE place <= %(rarest)s) ::tsquery AS rare,
+           string_agg(quoted, ' | ') FILTER (WHERE place <= %(most)s) ::tsquery AS query
     FROM terms),
-alike AS (
-    SELECT p.action_id, p.verdict, p.fields, p.amount, p.currency, p.lexemes
-    FROM reviews_precedenttext p, wanted
-    WHERE p.action_type_id = %(type)s AND p.lexemes @@ wanted.query AND p.action_id <> %(action)s
-    ORDER BY p.action_id DESC LIMIT %(newest)s),
+alike AS MATERIALIZED (
+    (SELECT p.action_id, p.verdict, p.lexemes FROM reviews_precedenttext p, wanted
+     WHERE p.action_type_id = %(type)s AND p.lexemes @@ wanted.rare AND p.action_id <> %(action)s
+     ORDER BY p.action_id DESC LIMIT %(newest)s)
+    UNION
+    (SELECT p.action_id, p.verdict, p.lexemes FROM reviews_precedenttext p
+     WHERE p.action_type_id = %(type)s AND p.action_id <> %(action)s
+     ORDER BY p.action_id DESC LIMIT %(ranked)s)),
+scored AS MATERIALIZED (
+    SELECT a.action_id, a.verdict, coalesce(ts_rank_cd(a.lexemes, wanted.query, 1), 0) AS rank FROM alike a, wanted),
 ranked AS (
-    SELECT a.*, ts_rank_cd(a.lexemes, wanted.query, 1) AS rank,
-           row_number() OVER (PARTITION BY a.verdict ORDER BY ts_rank_cd(a.lexemes, wanted.query, 1) DESC,
-                              a.action_id DESC) AS place
-    FROM alike a, wanted)
-SELECT r.action_id, r.verdict, r.fields, r.amount, r.currency,
+    SELECT s.*, row_number() OVER (PARTITION BY s.verdict ORDER BY s.rank DESC, s.action_id DESC) AS place
+    FROM scored s)
+SELECT r.action_id, r.verdict, p.fields, p.amount, p.currency,
        r.rank / nullif((SELECT ts_rank_cd(own.vector, wanted.query, 1) FROM own, wanted), 0)
-FROM ranked r WHERE r.place <= %(ranked)s
-"""
-_NEWEST = """
-SELECT p.action_id, p.verdict, p.fields, p.amount, p.currency, 0.0
-FROM reviews_precedenttext p WHERE p.action_type_id = %(type)s AND p.action_id <> %(action)s
-ORDER BY p.action_id DESC LIMIT %(ranked)s
+FROM ranked r JOIN reviews_precedenttext p ON p.action_id = r.action_id WHERE r.place <= %(ranked)s
 """
 
 
 def _compared(action: Action, case: _Case) -> list[_Like]:
-    """Those that share words, and the newest, which may share values only."""
+    """Those that share rare words, and the newest, which may share values only."""
     values: dict[str, Any] = {
-        "words": case.words, "context": case.context, "most": MOST_WORDS, "type": action.type_id, "action": action.id,
-        "newest": NEWEST_COMPARED, "ranked": RANKED,
+        "words": case.words, "context": case.context, "rarest": RAREST, "most": MOST_WORDS, "type": action.type_id,
+        "action": action.id, "newest": NEWEST_COMPARED, "ranked": RANKED,
     }  # fmt: skip
-    found: dict[UUID, _Like] = {}
     with connection.cursor() as cursor:
-        for sql in (_NEWEST, _COMPARE):
-            cursor.execute(sql, values)
-            found |= {row[0]: _like(case, *row) for row in cursor.fetchall()}
-    return list(found.values())
+        cursor.execute(_COMPARE, values)
+        return [_like(case, *row) for row in cursor.fetchall()]
 
 
 def _like(
