@@ -43,10 +43,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Allowed, or the reason why not, in words for the person who asked."""
+    """Allowed, and by which line of authority; or the reason why not, in words for the person who asked."""
 
     allowed: bool
     reason: str = ""
+    grant: Grant | None = None
 
 
 ALLOWED = Permission(True)
@@ -62,7 +63,7 @@ def may_decide(case: Case, grants: tuple[Grant, ...], *, now: datetime) -> Permi
         return Permission(False, "you have no authority to decide; ask a lead")
     objections = [_objection(case, grant, now) for grant in grants]
     if None in objections:
-        return ALLOWED
+        return Permission(True, grant=grants[objections.index(None)])
     nearest = max(filter(None, objections))
     return Permission(False, nearest[1])
 

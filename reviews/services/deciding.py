@@ -23,7 +23,7 @@ from reviews.errors import (
 from reviews.ids import new_id
 from reviews.models import Action, Decision, DeskItem, Retraction, Revision
 from reviews.policy import Case as Matter
-from reviews.policy import Parties, may_approve, may_decide
+from reviews.policy import Grant, Parties, may_approve, may_decide
 from reviews.policy.document import PaceIn, TypePolicy
 from reviews.queries.policy import grants_of, policy_of
 from reviews.queries.precedents import against
@@ -71,7 +71,7 @@ def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
         demand_pending(case, row)
         demand_seen(case, row, version=seen.version, digest=seen.digest)
         read = read_revision(case.action, case.action.type)
-        demand_authority(case, read, by)
+        grant = demand_authority(case, read, by)
         policy = policy_of(case.action.type_id)
         words = reason_for(case.action, decision, by, policy)
         dwell = look(case, read, seen, by, policy.pace)
@@ -81,6 +81,7 @@ def decide(*, item: UUID, seen: Seen, decision: DecisionIn, by: By) -> Decision:
             rationale=words,
             seen=seen,
             dwell_ms=dwell,
+            grant=grant,
         )
         if decision.verdict is Verdict.APPROVE:
             demand_approvable(case, row, read, by)
@@ -111,8 +112,8 @@ def look(case: Case, read: Read, seen: Seen, by: By, pace: PaceIn) -> int:
     return demand_look(action=case.action, user=by.user, opened_at=seen.opened_at, words=words, least=pace.dwell)
 
 
-def demand_authority(case: Case, read: Read, by: By) -> None:
-    """Raises NotPermitted unless this person's authority covers type, risk and amount."""
+def demand_authority(case: Case, read: Read, by: By) -> Grant | None:
+    """The line of this person's authority that covers type, risk and amount. NotPermitted without one."""
     action = case.action
     found, currency = amount(action.type, read.payload)
     matter = Matter(
@@ -125,6 +126,7 @@ def demand_authority(case: Case, read: Read, by: By) -> None:
     permission = may_decide(matter, grants_of(by.user), now=case.now)
     if not permission.allowed:
         raise NotPermitted(permission.reason)
+    return permission.grant
 
 
 def demand_approvable(case: Case, row: DeskItem, read: Read, by: By) -> None:

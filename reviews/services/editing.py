@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -237,7 +237,7 @@ def _approve(case: Case, row: DeskItem, judged: Judged, vote: Vote, by: By) -> s
     """The editor's own vote on the new bytes; in words why it could not count."""
     read = Read(judged.payload)
     try:
-        demand_authority(case, read, by)
+        vote = replace(vote, grant=demand_authority(case, read, by))
         demand_approvable(case, row, read, by)
     except DeskError as refusal:
         return str(refusal)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from audit import events
 from reviews.models import Action, Decision, DeskItem, Retraction
+from reviews.policy import Grant
 from reviews.schemas import Seen
 from reviews.services.base import By, Case, digest_of
 from reviews.services.proposing import permille
@@ -26,6 +27,7 @@ class Vote:
     seen: Seen
     dwell_ms: int | None = None
     via: str = "single"
+    grant: Grant | None = None  # the line of authority that allows it
 
 
 def retractions(action: Action, by: By) -> int:
@@ -51,6 +53,8 @@ def vote_event(
         shown_ms=vote.dwell_ms,
         deadline=action.decide_by,
         item=f"ACT-{row.ref}",
+        qualification=vote.grant.qualification or None if vote.grant else None,
+        qualified_until=vote.grant.qualified_until if vote.grant else None,
         **case_facts(action),
         **more,
     )

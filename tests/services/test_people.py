@@ -57,9 +57,11 @@ def test_authority_that_names_a_qualification_holds_while_it_does(demanding: bui
     qualified(demanding, 1, name="letters")
     with build.refused(NotPermitted, "missing or has expired"):
         build.decide(demanding, item)
-    qualified(demanding, 1)
+    row = qualified(demanding, 1)
     build.decide(demanding, item)
     assert build.state_of(item.action_id, Status.APPROVED)
+    told = last_leaf()["data"]
+    assert (told["qualification"], told["qualified_until"][:19]) == ("payments", f"{row.valid_until:%Y-%m-%dT%H:%M:%S}")
 
 
 @pytest.mark.parametrize("days", [0, -0.5])

@@ -82,6 +82,17 @@ def test_dialog_gets_the_field_beside_what_was_typed(house: build.House, ada: Br
     assert 'name="confirm"' in page.text
 
 
+def test_dialog_asks_at_once_where_it_will_be_asked_for(house: build.House, ada: Browser) -> None:
+    low, high = build.pending(house), build.pending(house, "files.delete")
+    assert 'name="confirm"' not in ada.get(f"/a/ACT-{high.ref}/decide/?verdict=approve").text
+    old(ada)
+    asked = [
+        'name="confirm"' in ada.get(f"/a/ACT-{item.ref}/decide/?verdict={verdict}").text
+        for item, verdict in ((high, "approve"), (high, "reject"), (low, "approve"))
+    ]
+    assert asked == [True, False, False]
+
+
 def test_wrong_password_decides_nothing_and_is_told(house: build.House, ada: Browser) -> None:
     item = build.pending(house, "files.delete")
     old(ada)
