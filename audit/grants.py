@@ -84,6 +84,7 @@ GRANTS: list[Grant] = [
     # Holds and periods.
     Grant("web router", "audit.hold", "SELECT"),
     Grant("web router", "audit.retention", "SELECT"),
+    Grant("web", "audit.event_name", "SELECT"),
     Grant("web router", "audit.retention_class(text)", "EXECUTE"),
     Grant("web router", "audit.held(text)", "EXECUTE"),
     Grant("web", "audit.place_hold(uuid,text,text,uuid)", "EXECUTE"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, transaction
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from audit import events, jobs, queries, services
 from audit.forms import ExportForm, SearchForm
 from audit.registry import names_of
+from audit.retention import kept
 from audit.sessions import last_proof
 from audit.timeline import title
 
@@ -52,7 +54,7 @@ def request_id(request: HttpRequest) -> str:
 
 
 def _may(request: HttpRequest) -> dict[str, bool]:
-    rights = ("open_content", "export_audit", "verify_audit")
+    rights = ("open_content", "export_audit", "verify_audit", "erase_content")
     return {f"may_{right.partition('_')[0]}": request.user.has_perm(f"audit.{right}") for right in rights}
 
 
@@ -67,6 +69,8 @@ def integrity(request: HttpRequest) -> HttpResponse:
         "verified": queries.newest_job("verify"),
         "jobs": queries.jobs(),
         "vkeys": queries.vkeys(),
+        "sealing": settings.SEALING,
+        "kept": kept(),
         **_may(request),
     }
     return render(request, "audit/integrity.html", context)

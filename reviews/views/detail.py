@@ -32,10 +32,11 @@ from reviews.queries.usual import usual_values
 from reviews.reasons import why_required
 from reviews.schema_form import build
 from reviews.services.binding import RIGHT as BIND
+from reviews.services.opening import say_opened
 from reviews.services.reading import has_opened, must_be_whole, saw_whole, stamp_whole
 from reviews.states import Risk, Verdict
 from reviews.views import rights
-from reviews.views.edge import desk_page, is_partial, reader_of, signed_in, with_query
+from reviews.views.edge import by_of, desk_page, is_partial, reader_of, signed_in, with_query
 from reviews.visible import all_texts
 
 
@@ -62,6 +63,7 @@ def action(request: HttpRequest, action: UUID) -> HttpResponse:
 
 def _shown(request: HttpRequest, found: Detail) -> HttpResponse:
     found.sight = sight_of(request, found)
+    say_opened(action=found.action, by=by_of(request))
     template = "reviews/detail.html#article" if is_partial(request) else "reviews/detail.html"
     return render(request, template, page_context(request, found))
 
