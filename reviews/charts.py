@@ -41,6 +41,11 @@ class Chart(NamedTuple):
     unknown: int
 
     @property
+    def outer(self) -> float:
+        """The width with room for a handle at either end."""
+        return self.width + 10
+
+    @property
     def middle(self) -> float:
         return self.width / 2
 

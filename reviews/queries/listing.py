@@ -24,7 +24,7 @@ BUDGET = 1.0  # seconds a page may search
 FROM_FEW = 0.25  # of them, to look whether few rows can match
 DIRECT = 0.35  # then straight along the order, for matches that are not rare
 FIRST_BLOCK, MOST_BLOCK = 1_000, 64_000
-FEW = 20_000  # so many candidates are sorted sooner than the queue is walked
+FEW = 10_000  # so many candidates are sorted sooner than the queue is walked
 NARROW = 0.05  # below this share of the chosen risks, cells are cut by confidence too
 
 
@@ -91,12 +91,10 @@ _FEW = """
 WITH few AS MATERIALIZED (SELECT DISTINCT action_id FROM (SELECT d.action_id FROM ({driver}) d LIMIT %(few)s) d),
      size AS MATERIALIZED (SELECT count(*) AS n FROM few)
 SELECT s.n, x.* FROM size s LEFT JOIN LATERAL (
-       SELECT i.risk_rank AS rank, {keys} FROM (
-              SELECT i.* FROM few f JOIN reviews_item_desk i ON i.action_id = f.action_id
-               WHERE (SELECT n FROM size) < %(few)s AND {scope} AND {past}
-                 AND i.queue_id = ANY(%(queues)s) AND i.risk_rank = ANY(%(risks)s)
-               ORDER BY {by} OFFSET 0) i
-        WHERE {conditions} LIMIT %(rows)s) x ON true
+       SELECT i.risk_rank AS rank, {keys} FROM few f JOIN reviews_item_desk i ON i.action_id = f.action_id
+        WHERE s.n < %(few)s AND {scope} AND {past}
+          AND i.queue_id = ANY(%(queues)s) AND i.risk_rank = ANY(%(risks)s) AND {conditions}
+        ORDER BY {by} LIMIT %(rows)s) x ON true
 """
 
 

@@ -102,13 +102,14 @@ def listing_of(request: HttpRequest) -> Listing:
         text=given.get("q", "").strip(),
         asked_order=given.get("sort", ""),
         after=given.get("after", "")[:600],
-        size=_size(given.get("rows", "")),
+        size=size_of(given.get("rows", "")),
         view=given.get("view", "")[:60],
         before=_before(request),
     )
 
 
-def _size(text: str) -> int:
+def size_of(text: str) -> int:
+    """How many rows a URL asks for, within bounds."""
     return min(max(int(text), 1), MOST_ROWS) if text.isascii() and text.isdigit() and len(text) < 6 else ROWS
 
 

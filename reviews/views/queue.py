@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,16 +18,19 @@ from reviews.errors import NotFound
 from reviews.forms import LIST, from_panel
 from reviews.navigation import entries
 from reviews.queries import counting, cube, stats
+from reviews.queries.contents import FLAGS, NAMED_FLOORS, ROUTINE
 from reviews.queries.filters import UNKNOWN, Filter
 from reviews.queries.grammar import KEYS
-from reviews.queries.meaning import IS_WORDS
+from reviews.queries.meaning import IS_WORDS, REVERSIBLE
 from reviews.queries.orders import OFFERED, ORDERS
 from reviews.queries.saved_views import default_of, find
 from reviews.services import stamp_shown
-from reviews.states import Risk
+from reviews.states import Level, Risk
 from reviews.views.edge import desk_page, is_partial, signed_in, with_query
-from reviews.views.listed import Listing, listing_of
+from reviews.views.listed import MOST_ROWS, ROWS, Listing, listing_of, size_of
 from reviews.views.tabs import tabs_of
+
+MOST_OFFERED = 60  # values of one key in the search field
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -72,10 +76,23 @@ def _rows_context(request: HttpRequest, found: Listing) -> dict[str, Any]:
         "keys": found.keys,
         "searched": f"{found.keys.searched or 0:,}",
         "opened": stamp_shown(user, LIST),
-        "more_url": found.url(after=found.keys.after, view=found.view) if found.keys.after else "",
+        **_more(request, found),
         "detail_query": found.detail_query,
         "icons": static("icons.svg"),
     }
+
+
+def _more(request: HttpRequest, found: Listing) -> dict[str, str]:
+    """The next page as a link; with a script 50 more rows, and the address says how many there are by then."""
+    if not found.keys.after:
+        return {"more_url": "", "part_url": "", "grown_url": ""}
+    have = size_of(request.GET.get("have", "")) if "have" in request.GET else 0
+    now = have + len(found.rows)
+    next_page = found.url(after=found.keys.after, view=found.view)
+    if now + ROWS > MOST_ROWS or (found.after and not have):
+        return {"more_url": next_page, "part_url": "", "grown_url": ""}
+    part = found.url(after=found.keys.after, view=found.view, rows=ROWS, part="more", have=now)
+    return {"more_url": next_page, "part_url": part, "grown_url": found.url(rows=now + ROWS, view=found.view)}
 
 
 def _context(request: HttpRequest, found: Listing) -> dict[str, Any]:
@@ -99,7 +116,7 @@ def _context(request: HttpRequest, found: Listing) -> dict[str, Any]:
         "clear_url": with_query("queue", view="all"),
         "keep_url": with_query("view_new", q=str(found.query), sort=found.order.name),
         "import_url": _import_url(request),
-        "keys_known": KEYS,
+        "words": json.dumps(_words(found)),
         **_empty(request, found),
     }
 
@@ -195,6 +212,28 @@ def _panel(found: Listing) -> dict[str, Any]:
         "text": " ".join(value for term in query.terms if not term.key and not term.negated for value in term.values),
         "rest": str(query),
     }
+
+
+def _words(found: Listing) -> dict[str, dict[str, Any]]:
+    """What the search field offers: each key with what it takes, and the values that are known to this reader."""
+    reader = found.reader
+    values: dict[str, Iterable[str]] = {
+        "is": IS_WORDS,
+        "risk": [risk.value for risk in reversed(Risk)],
+        "type": reader.types,
+        "agent": reader.agents,
+        "queue": reader.queues,
+        "assignee": ("@me", "none"),
+        "claimed": ("@me", "none"),
+        "escalated": ("@me", "none"),
+        "by": ("@me",),
+        "level": [level.value for level in Level],
+        "reversible": REVERSIBLE,
+        "flag": FLAGS,
+        "reason": (*NAMED_FLOORS, ROUTINE),
+        "sort": ORDERS,
+    }
+    return {key: {"note": note, "values": list(values.get(key, ()))[:MOST_OFFERED]} for key, note in KEYS.items()}
 
 
 def _options(words: Iterable[str], chosen: Iterable[str]) -> list[tuple[str, bool]]:

@@ -11,6 +11,7 @@ const SILENT = 30_000; // unanswered for so long, the server is away
 const SPEAK = 5_000; // between two announcements
 const STRUCK = 4_000; // a struck line stays for so long
 const SURE = 16; // unchanged answers after which one look asks without a stamp: it covers a raise lost in a crash
+const MOST_ROWS = 500;
 const place = $("#live");
 let etag = "", touched = Date.now(), answered = Date.now(), timer = 0, unchanged = 0, paused = kept.get("desk:paused") === "yes";
 let unsaid = new Map(), spoken = 0;
@@ -36,8 +37,8 @@ async function look() {
 
 async function ask() {
   const url = new URL(place.dataset.url, location.href);
-  url.searchParams.set("refs", list.rows().map((row) => row.dataset.ref).join(","));
-  const headers = { "HX-Request": "true" };
+  url.searchParams.set("since", $(".list").dataset.since ?? "");
+  const headers = { "HX-Request": "true", "Desk-Rows": list.rows().slice(0, MOST_ROWS).map(({ dataset }) => `${dataset.ref.slice(4)}.${dataset.mark}`).join(",") };
   if (etag && unchanged < SURE) headers["If-None-Match"] = etag; else unchanged = 0;
   const answer = await fetch(url, { headers, cache: "no-store" });
   if (answer.status === 304) { unchanged += 1; return; }
@@ -49,9 +50,38 @@ async function ask() {
 
 function show(answer) {
   const strip = answer.getElementById("strip");
-  if (strip) $("#strip").replaceChildren(...document.importNode(strip, true).childNodes);
+  if (strip) fill($("#strip"), strip);
+  for (const badge of $$("#badges li", answer)) count(badge);
   for (const line of $$("#moved li", answer)) moved(line);
-  pill(Number(answer.getElementById("moved")?.dataset.fresh || 0));
+  for (const row of $$("tr.item", answer.getElementById("changed")?.content)) changed(row);
+  const { fresh = "0", many } = answer.getElementById("moved")?.dataset ?? {};
+  pill(Number(fresh), many !== undefined);
+}
+
+function fill(place, from) {
+  const open = $("details", place)?.open;
+  place.replaceChildren(...document.importNode(from, true).childNodes);
+  if (open) $("details", place).open = true;
+}
+
+function count({ dataset, textContent }) {
+  const badge = $(`.views [data-view="${dataset.view}"] .count`);
+  if (badge && badge.textContent !== textContent) [badge.textContent, badge.dataset.n] = [textContent, textContent];
+}
+
+// A row that looks otherwise now is put in place of the old one; never the one under the cursor, nor one that is selected.
+function changed(row) {
+  const old = list.rowOf(row.dataset.ref);
+  if (!old || old.classList.contains("struck") || old.getAttribute("aria-busy") === "true") return;
+  if (old === list.current() || list.boxOf(old)?.checked) return mention(old, row.dataset.mark);
+  old.replaceWith(document.importNode(row, true));
+  list.prepareRows();
+}
+
+function mention(row, mark) {
+  row.dataset.mark = mark; // said once
+  if (!$(".changed", row)) $(".meta", row).prepend(make("span", { class: "badge badge-note changed" }, "changed meanwhile"));
+  say(row.dataset.ref, `${row.dataset.ref} changed meanwhile`);
 }
 
 function moved({ dataset }) {
@@ -78,10 +108,11 @@ function depart(row) {
   setTimeout(() => depart(row), STRUCK);
 }
 
-function pill(count) {
+function pill(fresh, many) {
   let button = $("#pill");
-  if (!count) return button?.remove();
-  const text = `${count} new: show (.)`;
+  if (!fresh && !many) return button?.remove();
+  const words = many ? "list changed" : `${fresh} new`;
+  const text = `${words}: show (.)`;
   if (!button) {
     button = make("button", { id: "pill", type: "button", class: "button button-primary pill", "data-command": "fresh" });
     $(".list").prepend(button);
@@ -89,7 +120,7 @@ function pill(count) {
   }
   if (button.textContent === text) return;
   button.textContent = text;
-  say("new", `${count} new`);
+  say("new", words);
 }
 
 command("fresh", (button) => { button.remove(); list.reloadList(list.current()?.dataset.ref); });

@@ -48,7 +48,7 @@ class Browser:
             return b"".join(answer.streaming_content).decode() if answer.streaming else ""
 
     def _token(self) -> str:
-        page = self.get("/queue/")
+        page = self.get("/queue/?view=all")
         return page.field("csrfmiddlewaretoken") or self.get("/sign-in/").field("csrfmiddlewaretoken")
 
     def open(self, item: Item) -> Page:
