@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection
 from agents import queries, services
 from agents.pulse import EVERY, beat
 from audit.indexing import index_for
+from audit.jobs import request_daily
 from audit.keys import refill
 from audit.queries import job_waiting
 from audit.receipts import give_waiting
@@ -30,6 +31,7 @@ LEADER = 0x4153_5345_4E54  # the advisory lock of the leading keeper
 ROLLUP_EVERY = 1.0
 ALARM_EVERY = 5.0
 QUEUES_EVERY = 5.0
+DAILY_LOOK = 600.0
 LIMIT = 500
 
 
@@ -110,6 +112,7 @@ class Keeper:
             Verb("index words", index_for, ROLLUP_EVERY),
             Verb("spare keys", refill, ROLLUP_EVERY),
             Verb("audit jobs", self.verifier.look, ROLLUP_EVERY),
+            Verb("daily verification", request_daily, DAILY_LOOK),
             Verb("watchdog", self._watch, ALARM_EVERY),
             Verb("sign of life", self._beat, EVERY),
         )

@@ -1,9 +1,11 @@
 """Exports and verifications that somebody asked for. web writes the request, the keeper's subprocess does the work."""
 
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,10 +17,12 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audit import events, queries, verify
+from audit.anchors import AnchorFailed, Directory
 from audit.entries import Actor, prepare
 from audit.export import ExportFailed, Request, export
 from audit.ids import uuid7
 from audit.models import Job
+from audit.reconcile import reconcile
 from audit.services import fresh, record
 
 KEEP = 20
@@ -32,6 +36,12 @@ GIVE_UP = """
     UPDATE audit.job SET state = 'failed', finished = clock_timestamp(), result = '{"error": "its process ended"}'
     WHERE state = 'running' AND started < clock_timestamp() - interval '2 hours'
 """
+DAILY = """
+    INSERT INTO audit.job (id, kind, requested_by) SELECT %s, 'verify', 'keeper'
+    WHERE (SELECT min(at) FROM audit.event) < clock_timestamp() - interval '1 day'
+      AND NOT EXISTS (SELECT FROM audit.job
+                      WHERE kind = 'verify' AND created > clock_timestamp() - interval '1 day')
+"""
 OUTCOMES: dict[int, Literal["valid", "tampered", "cannot_judge"]] = {0: "valid", 1: "tampered", 2: "cannot_judge"}
 
 
@@ -39,6 +49,14 @@ OUTCOMES: dict[int, Literal["valid", "tampered", "cannot_judge"]] = {0: "valid",
 def request_verify(*, actor: Actor) -> UUID:
     """Ask for a verification of the whole log."""
     return _insert("verify", actor, {})
+
+
+def request_daily() -> bool:
+    """Ask for a verification if the log is over a day old and had none for a day. Login: router."""
+    with connection.cursor() as cursor:
+        cursor.execute(DAILY, [uuid7()])
+        asked: bool = cursor.rowcount == 1
+    return asked
 
 
 @transaction.atomic
@@ -132,19 +150,46 @@ def _export(job: Job) -> dict[str, Any]:
 
 
 def _verify(job: Job) -> dict[str, Any]:
-    place = _make(job)
-    try:
-        found = _run_verifier(job.id, place)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as kept:
+        copies = _copies_outside(Path(kept))  # before the export: a later copy may know more than the export does
+        place = _make(job)
+        try:
+            found = _run_verifier(job.id, place, copies)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+    found = _with_reconciliation(found)
     _say_verified(job.id, found)
     return found
 
 
-def _run_verifier(job: UUID, place: Path) -> dict[str, Any]:
+def _copies_outside(folder: Path) -> list[str]:
+    """The newest checkpoint of the publication folder and of each folder elsewhere that this login can read."""
+    texts = []
+    with contextlib.suppress(OSError):
+        texts.append((Path(settings.ANCHOR_DIR) / "checkpoint").read_text(encoding="utf-8"))
+    for place in settings.ANCHORS:
+        if place.startswith("dir:"):
+            with contextlib.suppress(AnchorFailed):
+                texts.append(Directory(Path(place.removeprefix("dir:"))).newest() or "")
+    kept = [folder / f"{number}.txt" for number, text in enumerate(texts) if text]
+    for path, text in zip(kept, filter(None, texts), strict=True):
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return [str(path) for path in kept]
+
+
+def _with_reconciliation(found: dict[str, Any]) -> dict[str, Any]:
+    """The verifier's findings, and those that only the database can show: columns that say other than their leaf."""
+    known = {finding["name"] for finding in found["findings"]}
+    more = [finding for finding in reconcile() if finding["name"] not in known]
+    if not more:
+        return found
+    names = " ".join(finding["name"] for finding in more)
+    return found | {"exit": 1, "verdict": f"TAMPERED: {names}", "findings": [*found["findings"], *more]}
+
+
+def _run_verifier(job: UUID, place: Path, copies: Sequence[str]) -> dict[str, Any]:
     """The same file that an outsider runs, as a process of its own."""
-    anchor = Path(settings.ANCHOR_DIR) / "checkpoint"
-    against = ["--against", str(anchor)] if anchor.is_file() else []
+    against = ["--against", *copies] if copies else []
     command = [sys.executable, verify.__file__, str(place), "--json", "--progress", *against]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         for line in process.stderr or ():

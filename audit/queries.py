@@ -9,7 +9,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit import receipts, registry
+from audit import registry
+from audit.events.names import RECEIPTED
 from audit.health import MMD, Alarm, AnchorState, Health, alarms, anchors, health
 from audit.models import Checkpoint, Event, Job
 from audit.notes import note, proof_text
@@ -241,21 +242,10 @@ def receipted(event: UUID) -> Receipted | None:
         cursor.execute(
             "SELECT e.actor_ref, e.leaf_hash, coalesce(r.note, '') FROM audit.event_web e"
             " LEFT JOIN audit.receipt r ON r.event_id = e.id WHERE e.id = %s AND e.name = ANY (%s)",
-            [event, [str(name) for name in receipts.NAMES]],
+            [event, [str(name) for name in RECEIPTED]],
         )
         row = cursor.fetchone()
     return None if row is None else Receipted(row[0], bytes(row[1]), row[2])
-
-
-def receipts_of(events: Sequence[UUID]) -> list[str]:
-    """The receipts kept for these events, in the order of the log."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.note FROM audit.receipt r JOIN audit.event_web e ON e.id = r.event_id"
-            " WHERE r.event_id = ANY (%s) ORDER BY e.n",
-            [list(events)],
-        )
-        return [row[0] for row in cursor.fetchall()]
 
 
 def vkeys(table: str = FOR_PEOPLE) -> list[str]:

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from audit.canonical import stamp
 from audit.entries import Entry
-from audit.events import EventName
+from audit.events.names import RECEIPTED
 from audit.notes import BadNote, Signer, note
 
 log = logging.getLogger(__name__)
@@ -26,15 +26,6 @@ log = logging.getLogger(__name__)
 HEADER = "assentry-receipt/v1"
 MMD_SECONDS = 10
 SIGNING = ("web", "router", "one")
-NAMES = frozenset(
-    {
-        EventName.ACTION_PROPOSED,
-        EventName.ACTION_EDITED,
-        EventName.DECISION_RECORDED,
-        EventName.DECISION_RETRACTED,
-        EventName.QUESTION_ANSWERED,
-    }
-)
 UNPROMISED = """
     SELECT e.id, e.leaf_hash FROM audit.event e
     WHERE e.case_id = ANY (%s) AND e.name = ANY (%s)
@@ -57,7 +48,7 @@ def promise(entries: Iterable[Entry]) -> None:
     if role() == "router":
         cases = {entry.case for entry in entries}
         transaction.on_commit(lambda: _waiting.update(cases), robust=True)
-    elif role() in SIGNING and (made := [(e.id, e.hash) for e in entries if e.name in NAMES]):
+    elif role() in SIGNING and (made := [(e.id, e.hash) for e in entries if e.name in RECEIPTED]):
         transaction.on_commit(lambda: give(made), robust=True)
 
 
@@ -68,10 +59,23 @@ def give_waiting() -> int:
         return 0
     _waiting.difference_update(cases)
     with connection.cursor() as cursor:
-        cursor.execute(UNPROMISED, [cases, [str(name) for name in NAMES]])
+        cursor.execute(UNPROMISED, [cases, [str(name) for name in RECEIPTED]])
         made = [(event, bytes(leaf_hash)) for event, leaf_hash in cursor.fetchall()]
     give(made)
     return len(made)
+
+
+def kept(events: Sequence[UUID]) -> list[str]:
+    """The receipts of these events, in the order of the log; one that is not there yet is made. Login: web."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.id, e.leaf_hash, r.note FROM audit.event_web e LEFT JOIN audit.receipt r ON r.event_id = e.id"
+            " WHERE e.id = ANY (%s) AND e.name = ANY (%s) ORDER BY e.n",
+            [list(events), [str(name) for name in RECEIPTED]],
+        )
+        rows = cursor.fetchall()
+    made = iter(give([(event, bytes(leaf_hash)) for event, leaf_hash, text in rows if text is None]))
+    return [next(made) if text is None else text for _, _, text in rows]
 
 
 def give(events: Sequence[tuple[UUID, bytes]]) -> list[str]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from audit import registry, seal
+from audit.events.names import RECEIPTED
 
 ROWS = """
     SELECT e.id, e.name, e.at, e.case_seq, e.change_from, e.change_to, e.batch_id, e.leaf, e.leaf_hash,
@@ -104,6 +105,11 @@ class TimelineRow:
     data: dict[str, Any]
     facts: list[tuple[str, str]] = field(default_factory=list)
     texts: list[CommittedText] = field(default_factory=list)
+
+    @property
+    def receipted(self) -> bool:
+        """Whether whoever made this event can have a signed receipt for it."""
+        return self.name in RECEIPTED
 
 
 def timeline(case: str, *, opened: bool = False) -> list[TimelineRow]:

@@ -5,6 +5,7 @@ python verify.py EXPORT [--key F | --policy F] [--against F ...] [--receipt F ..
 Exit codes: 0 valid, 1 tampered, 2 cannot judge (incomplete, unreadable, wrong usage, own crash); 1 wins over 2.
 docs/verify.md explains the findings, docs/audit-log.md the formats. Begin to read at `Check.run`.
 """
+# fmt: off
 import argparse
 import base64
 import contextlib
@@ -84,7 +85,6 @@ class Tree:
     def __init__(self) -> None:
         self.levels, self.size = [bytearray()], 0
     def build(self) -> None:
-        """Once all leaves are in `levels[0]`."""
         self.size = len(self.levels[0]) // 32
         while len(row := self.levels[-1]) > 32:
             pairs = [hashlib.sha256(b"\1" + row[i : i + 64]).digest() for i in range(0, len(row) - 63, 64)]

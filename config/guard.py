@@ -260,7 +260,8 @@ def logins(cursor: CursorWrapper, role: str) -> Iterator[str]:
 def readable_secrets(role: str) -> list[str]:
     """Passwords of other roles that this process could read; in the demo a notice, elsewhere a refusal."""
     folder = settings.SECRETS_DIR
-    others = [name for name in ROLES if name != role and os.access(folder / name, os.R_OK)]
+    keys = [f"receipt-{name}.key" for name in ("web", "router") if name != role]
+    others = [name for name in (*ROLES, *keys) if name != role and os.access(folder / name, os.R_OK)]
     if not others or settings.SHARED_SECRETS:
         return []
     return [f"it can read the password(s) of {', '.join(others)} in {folder}: run each role as an OS user of its own"]

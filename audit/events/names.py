@@ -112,3 +112,8 @@ ROLE_NAMES: dict[str, frozenset[EventName]] = {
 WRITERS: dict[EventName, frozenset[str]] = {
     name: frozenset(role for role, names in ROLE_NAMES.items() if name in names) for name in EventName
 }
+
+RECEIPTED = _names(
+    "action.proposed", "action.edited", "decision.recorded", "decision.retracted", "question.answered",
+)  # fmt: skip
+"""What the desk promises to whoever did it, with a signed receipt."""

@@ -45,6 +45,7 @@ class Vote:
     via: str
     batch: UUID | None
     retracted: datetime | None
+    event: UUID
 
 
 class Detail:
@@ -337,4 +338,5 @@ def _vote(row: Decision, reader: User) -> Vote:
         via=row.via,
         batch=row.batch,
         retracted=retraction.created_at if retraction else None,
+        event=row.event_id,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from reviews.queries.detail import Detail, Vote
 from reviews.states import Status, Verdict
@@ -28,6 +29,7 @@ class Entry:
     tone: str
     what: str
     detail: str = ""
+    receipt: UUID | None = None  # the event of one's own decision, whose signed receipt can be kept
 
 
 def history(found: Detail) -> list[Entry]:
@@ -54,7 +56,7 @@ def _voted(vote: Vote, found: Detail) -> list[Entry]:
     to = f" to {vote.target}" if vote.target else ""
     how = " in a batch" if vote.via == "batch" else ""
     reason = vote.code.replace("_", " ")
-    made = [Entry(vote.at, tone, f"{vote.who} {said}{to}{how}", reason)]
+    made = [Entry(vote.at, tone, f"{vote.who} {said}{to}{how}", reason, vote.event if vote.mine else None)]
     if vote.retracted:
         made.append(Entry(vote.retracted, "note", f"{vote.who} took that back"))
     return made

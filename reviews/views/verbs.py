@@ -150,11 +150,12 @@ def _decide(request: HttpRequest, found: Detail) -> HttpResponse:
     if after.was_check:
         return debriefed(request, found)
     said = "Approved" if decision.verdict is Verdict.APPROVE else "Rejected"
+    more: dict[str, Any] = {"undo": made.id, "receipt": made.event_id}
     if after.pending:
-        return done(request, found, f"{said} {found.ref}. It needs another approval.", gone=True, undo=made.id)
+        return done(request, found, f"{said} {found.ref}. It needs another approval.", gone=True, **more)
     window = after.release_in
     words = f"{said} {found.ref}: {found.title}"
-    return done(request, found, words, gone=True, undo=made.id, window=window, window_words=span(window or 0))
+    return done(request, found, words, gone=True, window=window, window_words=span(window or 0), **more)
 
 
 def debriefed(request: HttpRequest, found: Detail) -> HttpResponse:

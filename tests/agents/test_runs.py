@@ -12,10 +12,11 @@ from agents import services
 from agents.models import Run as Run_
 from agents.outcomes import Approved, Asked, Finished, Handle, Rejected
 from agents.runs import Refused, Run, StepFailed
+from audit import receipts
 from audit.models import Event
 from reviews import services as desk
 from reviews.errors import InvalidPayload
-from reviews.models import ActionType, Message
+from reviews.models import ActionType, Message, Revision
 from reviews.states import Status
 from tests import build
 from tests.agents.kit import Crew
@@ -488,3 +489,26 @@ def test_arguments_that_do_not_fit_the_agent_start_nothing(crew: Crew) -> None:
 
 def _with_limit(run: Run, limit: int) -> None:
     """An agent with a number as its argument."""
+
+
+def test_a_run_can_keep_the_receipts_of_what_it_proposed(crew: Crew) -> None:
+    def careful(run: Run) -> list[str]:
+        handle = run.propose("say", {"text": "keep this"})
+        first = run.receipts(handle)
+        run.wait(handle)
+        return [*first, *run.receipts(handle)]
+
+    crew.agent(careful)
+    run = crew.start()
+    crew.leg(run)
+    crew.route()
+    action = crew.actions(run)[0]
+    receipts._waiting.add(f"action:{action.id}")  # as after the commit of the routing
+    with as_role("router"):
+        assert receipts.give_waiting() == 1
+    crew.reject(action)
+    crew.go(run)
+    kept = result(crew, run)
+    assert [text.split("\n")[0] for text in kept] == [receipts.HEADER]  # none before it was routed
+    proposal = Revision.objects.get(action=action, number=1).event_id
+    assert kept[0].split("\n")[2] == str(proposal)

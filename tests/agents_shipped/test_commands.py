@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from reviews.models import Action, ActionType, Item, Principal
+from reviews.models import Action, ActionType, Item, Principal, Revision
 from reviews.services.levels import set_level
 from reviews.states import Level
 from tests import build
@@ -58,6 +59,16 @@ def test_the_same_file_parks_nothing_twice(office: Office, questions: Path) -> N
     out, _ = run("propose", questions, type="route.question")
     assert "0 parked, 2 known, 3 refused" in out
     assert Action.objects.count() == 2
+
+
+def test_receipts_of_what_was_parked_are_written_and_printed(office: Office, questions: Path, tmp_path: Path) -> None:
+    run("propose", questions, type="route.question", receipts=tmp_path / "receipts")
+    kept = (tmp_path / "receipts").read_text()
+    proposals = Revision.objects.order_by("created_at").values_list("event_id", flat=True)
+    assert re.findall(r"^assentry-receipt/v1\n.*\n(.*)$", kept, re.MULTILINE) == [str(event) for event in proposals]
+    assert kept.count("\n\n") == 2
+    out, _ = run("propose", questions, type="route.question", receipts=Path("-"))
+    assert "assentry-receipt" not in out  # nothing new was parked
 
 
 def test_a_limit_is_kept(office: Office, questions: Path) -> None:

@@ -17,7 +17,7 @@ from agents import proposals
 from agents.proposals import Row
 from agents.services.sampling import CLASSIFIER
 from agents.transcripts import Refusal
-from audit.queries import receipts_of
+from audit.receipts import kept
 from reviews.errors import Busy, DeskError, GateRefused
 from reviews.models import ActionType, Principal, Revision
 from reviews.services import propose
@@ -68,7 +68,7 @@ class Command(BaseCommand):
     def _hand_out(self, born: list[UUID], path: Path) -> None:
         """The receipts of what was parked just now: kept elsewhere, they show that it was there."""
         events = Revision.objects.filter(action__in=born, number=1).values_list("event_id", flat=True)
-        text = "".join(receipts_of(list(events)))
+        text = "".join(kept(list(events)))
         if str(path) == "-":
             self.stdout.write(text, ending="")
             return
