@@ -34,6 +34,9 @@ command("copy", async (button) => {
   }
 });
 
+// Cited with no form open: the precedent's own control opens one, with the words in it.
+body.addEventListener("desk:cite", ({ detail }) => $(`[data-cited="${CSS.escape(detail)}"]`)?.click());
+
 function opened(article) {
   if (!article) return;
   showCopy(article);
