@@ -9,6 +9,7 @@ import sys
 LOGINS = {
     "migrate": "owner",
     "provision": "owner",
+    "reseal": "owner",
     "keeper": "router",
     "audit_job": "router",
     "drain": "executor",

@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from agents import resealing
 from agents.services import running
 from audit import indexing, keys, seal
 from audit.erasable import Wanted, cases_of
@@ -144,3 +145,31 @@ def test_without_a_spare_key_nothing_is_stored(sealed: build.House) -> None:
     with pytest.raises(seal.NoSpareKey, match="seal_keys"), transaction.atomic():
         build.proposed(sealed, "refund.issue", payload=NOTE)
     assert sql("SELECT count(*) FROM reviews_action") == before
+
+
+def test_what_lay_plain_is_sealed_afterwards_and_everything_still_agrees(
+    sealed: build.House, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SEALING", False)
+    item = build.pending(
+        sealed, "refund.issue", payload=NOTE, reasoning=f"wants {SECRET}", evidence=(build.evidence(SECRET),),
+        dedup_key="one",
+    )  # fmt: skip
+    build.proposed_by_run(sealed)
+    run = sql("SELECT id FROM agents_run")[0][0]
+    sql(
+        "INSERT INTO agents_journal (run_id, seq, kind, name, args_digest, result, at)"
+        " VALUES (%s, 1, 'step', 'read', sha256(''), %s, now())", run, f'{{"ok": "{SECRET}"}}'.encode(),
+    )  # fmt: skip
+    monkeypatch.setattr(settings, "SEALING", True)
+    with as_role("owner"):
+        assert resealing.reseal() >= 6
+        assert resealing.reseal() == 0
+    assert lying(SECRET) == 0
+    assert build.proposed(sealed, "refund.issue", payload=NOTE, dedup_key="one") == item.action_id
+    assert Browser(sealed.ada).open(item).text.count(SECRET) >= 3
+    build.decide(sealed, item)
+    world.sequence()
+    assert judge(export_as_router(world.folder / "as-router"))[:2] == (0, {})
+    with pytest.raises(DatabaseError), transaction.atomic():  # the guards are back
+        sql("UPDATE reviews_revisionbody SET body = body")
