@@ -42,7 +42,8 @@ def erase(event: UUID, field: str) -> bool:
 
 def guard(case: str) -> str:
     """Why nothing of this run may be erased yet."""
-    run = Run.objects.filter(id=_id(case)).first() if _id(case) else None
+    found = _id(case)
+    run = Run.objects.filter(id=found).first() if found else None
     open_still = run is not None and run.state not in ("finished", "failed", "cancelled")
     return "the run is still open; its texts are erased once it is over" if open_still else ""
 

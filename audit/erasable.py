@@ -192,7 +192,12 @@ def holds(*, standing: bool = False, limit: int = 200) -> list[Hold]:
         " LEFT JOIN audit.content c ON c.event_id = e.id AND c.field = 'reason'"
         " WHERE h.lifted_at IS NULL OR NOT %s ORDER BY h.placed_at DESC LIMIT %s", standing, limit,
     )  # fmt: skip
-    return [Hold(*row[:6], _words(*row[6:])) for row in rows]
+    return [_hold(*row) for row in rows]
+
+
+def _hold(*row: Any) -> Hold:
+    found, scope, target, placed, lifted, by, scheme, salt, body = row
+    return Hold(found, scope, target, placed, lifted, by, _words(scheme, salt, body))
 
 
 def _words(scheme: int | None, salt: bytes | None, body: bytes | None) -> str:

@@ -70,9 +70,9 @@ def request_export(
     request: str = "",
 ) -> UUID:
     """Ask for an export. That it was asked for, and which texts it opens, is itself an event."""
-    params = {"cases": cases, "filters": dict(filters or {}), "opened": list(opened)}
-    job = _insert("export", actor, params)
-    data = events.AuditExported(job=str(job), filters={"cases": cases} | params["filters"], opened=params["opened"])
+    narrowed = dict(filters or {})
+    job = _insert("export", actor, {"cases": cases, "filters": narrowed, "opened": list(opened)})
+    data = events.AuditExported(job=str(job), filters={"cases": cases, **narrowed}, opened=list(opened))
     entry = prepare(
         name=events.EventName.AUDIT_EXPORTED,
         data=data,

@@ -174,7 +174,9 @@ def opened(lies: Lying, digest: bytes | None = None) -> tuple[bytes, bytes]:
     return salt, body
 
 
-def plain(salt: bytes, scheme: int, body: bytes, digest: bytes | None = None) -> bytes | None:
+def plain(
+    salt: bytes | memoryview, scheme: int, body: bytes | memoryview, digest: bytes | memoryview | None = None
+) -> bytes | None:
     """The body of a row, opened and compared; None where it cannot be had any more."""
     try:
         return opened(Lying(bytes(salt), scheme, bytes(body)), None if digest is None else bytes(digest))[1]

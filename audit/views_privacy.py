@@ -69,7 +69,7 @@ def _preview(
 def _erase(request: HttpRequest, find: FindForm, wanted: erasable.Wanted) -> HttpResponseBase:
     form = EraseForm(request.POST)
     if not form.is_valid():
-        alarm = " ".join(form.errors.get("seen", []))
+        alarm = " ".join(map(str, form.errors.get("seen", [])))
         return _preview(request, find, wanted, form, alarm=alarm, status=422)
     try:
         privacy.erase_all(

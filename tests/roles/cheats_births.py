@@ -190,7 +190,7 @@ def be_born_unlogged(world: World, s: Session, given: Given) -> None:
     w.insert(s, "reviews_revisionbody", revision_id=revision, salt=salt, scheme=0, body=body)
 
 
-@cheat(web="DK004", agent="DK004")
+@cheat(web="DK004", agent="AU007")
 def be_born_without_bytes(world: World, s: Session, given: Given) -> None:
     action, made = new_id(), bytes(range(32))
     columns = {"run": given["run"]} if s.role == "agent" else {"proposer_id": world["robot"]}
