@@ -54,17 +54,19 @@ def _seeds(user: User) -> bool:
     return user.has_perm("reviews.add_canary")
 
 
+FRONT = 3  # so many are always in sight
+AT_ONCE = 5  # where there are no more than these, all are
 PAGES = (
     Page("Queue", ("queue",), _anyone),
     Page("Runs", ("agents:runs", "runs"), _anyone),
+    Page("Insights", ("stats",), _anyone),
+    Page("Integrity", ("audit:integrity", "integrity"), _anyone),
     Page("Import", ("agents:import", "import"), _lead),
     Page("Outbox", ("agents:outbox", "outbox"), _staff),
     Page("Checks", ("checks",), _seeds),
-    Page("Insights", ("stats",), _anyone),
     Page("People", ("people",), _manages),
     Page("Incidents", ("incidents",), _stops),
     Page("Reports", ("audit:reports",), _audits),
-    Page("Integrity", ("audit:integrity", "integrity"), _anyone),
     Page("Admin", ("admin:index",), _staff),
 )
 
@@ -76,6 +78,14 @@ def entries(user: User, path: str) -> list[Entry]:
     ]
     here = max((url for _, url in found if path.startswith(url)), key=len, default="")
     return [Entry(label, url, url == here) for label, url in found]
+
+
+def in_sight(found: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """What the bar shows, and what it folds away: never the page one is on."""
+    if len(found) <= AT_ONCE:
+        return found, []
+    front = [entry for place, entry in enumerate(found) if place < FRONT or entry.here]
+    return front, [entry for entry in found if entry not in front]
 
 
 def _first(names: tuple[str, ...]) -> str:

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from reviews import clocks, preferences
 from reviews.durations import span as in_words
 from reviews.models import Stop, User
-from reviews.navigation import entries
+from reviews.navigation import entries, in_sight
 from reviews.queries.fatigue import break_reason
 from reviews.queries.rows import TONES
 from reviews.visible import visible as as_visible
@@ -183,7 +183,8 @@ def way_links(context: template.Context) -> dict[str, Any]:
 def navigation(context: template.Context) -> dict[str, Any]:
     """The pages this person may open; those that an installation lacks are left out."""
     request, user = context.get("request"), _user(context)
-    return {"entries": entries(user, request.path) if request and user else []}
+    front, more = in_sight(entries(user, request.path) if request and user else [])
+    return {"front": front, "more": more}
 
 
 @register.inclusion_tag("reviews/partials/account.html", takes_context=True)

@@ -60,6 +60,17 @@ function rememberFold(panel) {
   panel.addEventListener("toggle", () => kept.set("desk:filters", panel.open ? "open" : "closed"));
 }
 
+// A menu closes when the work goes on elsewhere, and gives the focus back when it is put away.
+const openMenus = () => $$("details.menu[open]");
+document.addEventListener("click", ({ target }) => { for (const menu of openMenus()) if (!menu.contains(target)) menu.open = false; });
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && !isOpen() ? openMenus()[0] : null;
+  if (!menu) return;
+  event.preventDefault();
+  menu.open = false;
+  $("summary", menu).focus();
+}, { capture: true });
+
 function start() {
   unhide();
   rememberFold($("#filter-panel"));

@@ -50,7 +50,7 @@ async function ask() {
 
 function show(answer) {
   const strip = answer.getElementById("strip");
-  if (strip) fill($("#strip"), strip);
+  if (strip && !inUse($("#strip"))) fill($("#strip"), strip);
   for (const badge of $$("#badges li", answer)) count(badge);
   for (const line of $$("#moved li", answer)) moved(line);
   for (const row of $$("tr.item", answer.getElementById("changed")?.content)) changed(row);
@@ -73,16 +73,21 @@ function count({ dataset, textContent }) {
 function changed(row) {
   const old = list.rowOf(row.dataset.ref);
   if (!old || old.classList.contains("struck") || old.getAttribute("aria-busy") === "true") return;
-  if (old === list.current() || list.boxOf(old)?.checked) return mention(old, row.dataset.mark);
+  if (old === list.current() || list.boxOf(old)?.checked) return mention(old, row);
   old.replaceWith(document.importNode(row, true));
   list.prepareRows();
 }
 
-function mention(row, mark) {
-  row.dataset.mark = mark; // said once
-  if (!$(".changed", row)) $(".meta", row).prepend(make("span", { class: "badge badge-note changed" }, "changed meanwhile"));
-  say(row.dataset.ref, `${row.dataset.ref} changed meanwhile`);
+// What one decides on has a version: who has claimed it meanwhile is shown, and nothing has to be read again.
+function mention(old, row) {
+  old.dataset.mark = row.dataset.mark; // said once
+  if (old.dataset.version === row.dataset.version) return $(".meta", old).replaceWith(document.importNode($(".meta", row), true));
+  if (!$(".changed", old)) $(".meta", old).prepend(make("span", { class: "badge badge-note changed" }, "changed meanwhile"));
+  say(old.dataset.ref, `${old.dataset.ref} changed meanwhile`);
 }
+
+// What is being read or pressed is not taken away; the next look brings the figures.
+const inUse = (part) => part.contains(document.activeElement) || Boolean($("details[open]", part));
 
 function moved({ dataset }) {
   const row = list.rowOf(dataset.ref);

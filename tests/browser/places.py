@@ -48,7 +48,7 @@ def addresses(items: list[Item]) -> dict[str, str]:
         "go to": "/go/",
         "help": "/help/queue/",
         "settings": "/settings/",
-        "code generator": "/settings/factors/totp/activate/",
+        "code generator": "/settings/factors/app/",
         "confirm": "/confirm/?next=/queue/",
         "my day": "/insights/",
         "team": "/insights/team/",
