@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import starmap
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from django.db import connection, transaction
 
 from audit import seal
 from audit.events import AttemptBegun, AttemptLeased, EventName
-from audit.services import Actor, Chain, Entry, prepare, record
+from audit.services import Actor, Chain, Entry, prepare, record, recording
 from reviews.errors import LostLease, Stopped, desk_errors
 from reviews.ids import new_id
 from reviews.services.sql import Statement, together
@@ -254,10 +255,10 @@ def begin(*, lease: Lease) -> None:
             chain=now.chain,
             actor=Actor("system", lease.worker),
         )
-        begun, _ = together(cursor, _intent(lease), touching(lease.action, entry))
+        said = starmap(Statement, recording([entry]))
+        begun, *_ = together(cursor, _intent(lease), touching(lease.action, entry), *said)
         if begun.touched != 1:
             raise LostLease("this attempt has begun before, or has ended")
-        record([entry])
 
 
 def _intent(lease: Lease) -> Statement:

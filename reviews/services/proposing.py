@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import starmap
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 
 from audit import seal
 from audit.events import ActionProposed, EventName
-from audit.services import Actor, Entry, prepare, record
+from audit.services import Actor, Entry, prepare, recording
 from reviews.attachments import TEXT, media_of, unpacked
 from reviews.errors import InvalidPayload, NotFound, NotPermitted, WrongState, desk_errors
 from reviews.ids import new_id
@@ -191,9 +192,8 @@ class Birth:
     def write(self, at: datetime) -> None:
         entry = self._entry(at)
         with connection.cursor() as cursor:
-            together(cursor, *self._statements(entry))
+            together(cursor, *self._statements(entry), *starmap(Statement, recording([entry])))
         after_commit([self.id])
-        record([entry])
 
     def _statements(self, entry: Entry) -> Iterator[Statement]:
         yield self._action(entry)

@@ -197,7 +197,7 @@ def test_statements_of_a_cycle_are_counted(django_assert_num_queries: object) ->
     with as_role("executor"), django_assert_num_queries(5):  # type: ignore[operator]
         held = services.lease(queue="default", types=build.types(), worker="w")
     assert held is not None
-    with as_role("executor"), django_assert_num_queries(5):  # type: ignore[operator]
+    with as_role("executor"), django_assert_num_queries(4):  # type: ignore[operator]
         services.begin(lease=held)
 
 

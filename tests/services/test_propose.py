@@ -187,7 +187,7 @@ def test_number_of_statements_does_not_grow_with_evidence(django_assert_num_quer
     few = build.proposal(evidence=(build.evidence(),))
     many = build.proposal(evidence=tuple(build.evidence(str(n)) for n in range(20)))
     for one in (few, many):
-        with as_role("web"), django_assert_num_queries(6):
+        with as_role("web"), django_assert_num_queries(5):
             services.propose(proposal=one, principal=house.agent.id)
 
 
