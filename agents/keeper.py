@@ -24,6 +24,7 @@ from audit.keys import refill
 from audit.queries import job_waiting
 from audit.receipts import give_waiting
 from reviews import services as desk
+from reviews.queries.manning import unmanned
 
 log = logging.getLogger("assentry.keeper")
 
@@ -202,7 +203,7 @@ class Keeper:
         """
         if time.monotonic() < self._began + queries.SILENT:
             return
-        found = set(queries.alarms())
+        found = {*queries.alarms(), *(f"nobody is there for the queue {one.queue}" for one in unmanned())}
         for text in sorted(found - self._alarms):
             log.error("alarm: %s", text)
         for text in sorted(self._alarms - found):

@@ -166,7 +166,7 @@ def words(given: QueryDict, name: str) -> list[str]:
 
 def later(given: QueryDict, *, now: datetime) -> datetime:
     """When something deferred comes back: in so many minutes, or at a time of the reader's zone."""
-    text = (given.get("until") or "").strip()
+    text = (given.get("until_time") or given.get("until") or "").strip()
     if text.isascii() and text.isdigit() and len(text) <= 6:
         return now + timedelta(minutes=int(text))
     try:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import Group
 from django.forms.formsets import BaseFormSet, formset_factory
 
 from reviews.policy import exponent
@@ -108,6 +109,26 @@ class TypePolicyForm(forms.Form):
         help_text="One reviewer's, one by one. More than the usual for its risk changes nothing; empty is the usual.",
     )
 
+    within = forms.IntegerField(
+        label="Late after, minutes",
+        required=False,
+        min_value=1,
+        max_value=43_200,
+        help_text="From entering the queue. Empty: after half of its time to decide. Nothing is ever approved by time.",
+    )
+    to = forms.CharField(
+        label="Then escalate to",
+        required=False,
+        max_length=150,
+        help_text="A team that sees the queue. Empty: it is pushed up in its own queue.",
+    )
+
+    def clean_to(self) -> str:
+        name: str = self.cleaned_data["to"]
+        if name and not Group.objects.filter(name=name).exists():
+            raise forms.ValidationError(f"There is no team {name}.")
+        return name
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         given = [name for name in ("currency", *LIMITS) if data.get(name) not in (None, "")]
@@ -148,6 +169,7 @@ def initial(policy: TypePolicy, currency: str) -> dict[str, Any]:
         "deny": policy.deny,
         **policy.batch.model_dump(),
         **policy.pace.model_dump(),
+        **policy.clock.model_dump(),
     }
 
 
@@ -169,6 +191,7 @@ def to_plain(
         "minimum": data["minimum"],
         "deny": data["deny"],
         "batch": {name: data[name] for name in ("approve_low", "approve_medium", "reject")},
+        "clock": {"within": data["within"], "to": data["to"]},
         "pace": {"dwell": data["dwell"], "per_minute": data["per_minute"]},
         "overrides": [_override(o, signed, lead) for o in overrides],
     }

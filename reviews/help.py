@@ -57,6 +57,7 @@ PAGES: dict[str, Help] = {
         ("Look the table over; the odd one is marked. What may not be decided in a batch is left out and named.",),
     ),
     "batch": Help("Several at once", ("Each item has a result of its own. One button takes the whole batch back.",)),
+    "assign": Help("Giving it to somebody", ("Who can decide it comes first, the least busy before the others.",)),
     "bulk": Help(
         "Many at once",
         ("Give, claim, put off, tag or escalate up to 500 items. Nothing is decided by it.",),

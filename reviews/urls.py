@@ -51,6 +51,7 @@ urlpatterns = [
     path("a/<str:ref>/defer/", verbs.defer_view, name="defer"),
     path("a/<str:ref>/claim/", verbs.claim_view, name="claim"),
     path("a/<str:ref>/assign/", verbs.assign_view, name="assign"),
+    path("a/<str:ref>/tag/", verbs.tag_view, name="tag"),
     path("a/<str:ref>/undo/", verbs.undo, name="undo"),
     path("a/<str:ref>/print/", detail.printed, name="print"),
     path("a/<str:ref>/attach/", talk.attach_view, name="attach"),

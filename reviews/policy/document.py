@@ -86,6 +86,13 @@ class PaceIn(Strict):
     per_minute: Annotated[int, Field(ge=1, le=90)] | None = None  # single decisions of one reviewer; None: the usual
 
 
+class ClockIn(Strict):
+    """When an item of the type is late, and to whom it then goes. Without a word: at half of its time, to nobody."""
+
+    within: Annotated[int, Field(ge=1, le=43_200)] | None = None  # minutes from entering the queue
+    to: Annotated[str, Field(max_length=150)] = ""  # a team by its name
+
+
 class TypePolicy(Strict):
     """All that policy says about one action type."""
 
@@ -96,6 +103,7 @@ class TypePolicy(Strict):
     overrides: tuple[OverrideIn, ...] = ()
     batch: BatchIn = BatchIn()
     pace: PaceIn = PaceIn()
+    clock: ClockIn = ClockIn()
 
     @model_validator(mode="after")
     def _table_stays_sensible(self) -> Self:

@@ -114,19 +114,23 @@ def look(case: Case, read: Read, seen: Seen, by: By, pace: PaceIn) -> int:
 
 def demand_authority(case: Case, read: Read, by: By) -> Grant | None:
     """The line of this person's authority that covers type, risk and amount. NotPermitted without one."""
+    permission = may_decide(matter_of(case, read), grants_of(by.user), now=case.now)
+    if not permission.allowed:
+        raise NotPermitted(permission.reason)
+    return permission.grant
+
+
+def matter_of(case: Case, read: Read) -> Matter:
+    """What is to be decided, as authority is asked about it."""
     action = case.action
     found, currency = amount(action.type, read.payload)
-    matter = Matter(
+    return Matter(
         type=action.type_id,
         risk=Risk(action.risk),
         has_amount=bool(action.type.amount_path),
         amount=found,
         currency=currency,
     )
-    permission = may_decide(matter, grants_of(by.user), now=case.now)
-    if not permission.allowed:
-        raise NotPermitted(permission.reason)
-    return permission.grant
 
 
 def demand_approvable(case: Case, row: DeskItem, read: Read, by: By) -> None:

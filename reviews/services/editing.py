@@ -18,6 +18,7 @@ from reviews.models import Action, ActionType, DeskItem
 from reviews.policy import Routing, route, strictest
 from reviews.policy.document import TypePolicy
 from reviews.prio import pack_prio
+from reviews.queries.manning import candidates, stronger_team
 from reviews.queries.policy import current_policy, policy_of
 from reviews.reasons import worded
 from reviews.registry import amount, canonical
@@ -38,8 +39,11 @@ from reviews.services.deciding import (
     demand_approvable,
     demand_authority,
     look,
+    matter_of,
+    parties_of,
     reason_for,
 )
+from reviews.services.holding import halfway, write_escalation
 from reviews.services.proposing import Text, revision_rows, text_of
 from reviews.services.proving import demand_fresh
 from reviews.services.routing import Read, read_revision, routed_event
@@ -105,6 +109,8 @@ def edit(
         if decision is not None:
             vote = _vote(decision, words, seen, dwell)
             why_not = _approve(case, row, judged, vote, by)
+        if not own and not case.action.type.question:
+            why_not = "; ".join(filter(None, (why_not, _pass_on(case, row, judged, seen, by))))
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
     return EditResult(case.action.revision, decision is not None and not why_not, why_not)
@@ -231,6 +237,22 @@ def show(case: Case, row: DeskItem, judged: Judged) -> None:
         breached=row.breached,
     )
     change_item(row, amount=found, currency=currency, prio=prio)
+
+
+def _pass_on(case: Case, row: DeskItem, judged: Judged, seen: Seen, by: By) -> str:
+    """Where nobody else here may approve what was written, a team gets it; in words which, or why none."""
+    row.refresh_from_db()
+    everybody = candidates(row, matter_of(case, Read(judged.payload)), parties_of(case.action))
+    if any(not one.why_not for one in everybody if one.user.pk != by.user.pk):
+        return ""
+    target = stronger_team(row.queue_id, policy_of(case.action.type_id).clock.to, by.user)
+    if target is None:
+        return "nobody else who sees this queue may approve it"
+    words = "Nobody else who sees this queue may approve what was edited."
+    vote = Vote(verdict=Verdict.ESCALATE, code="", rationale=words, seen=seen)
+    write_escalation(case, row, vote, target, by)
+    change_item(row, escalated_to=target, due=halfway(case), assignee=None, claimed_by=None, claimed_until=None)
+    return f"nobody else who sees this queue may approve it: escalated to {target}"
 
 
 def _approve(case: Case, row: DeskItem, judged: Judged, vote: Vote, by: By) -> str:

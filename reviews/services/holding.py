@@ -135,7 +135,7 @@ def escalate(
         words = worded(case.action.type, "escalate", reason_code, rationale, required=True)
         _demand_target(case, row, target, by)
         vote = Vote(verdict=Verdict.ESCALATE, code=reason_code, rationale=words, seen=seen)
-        made = _write_escalation(case, row, vote, target, by)
+        made = write_escalation(case, row, vote, target, by)
         due = halfway(case)
         change_item(row, escalated_to=target, due=due, assignee=None, claimed_by=None, claimed_until=None)
         after_commit([case.action.id], [row.queue_id])
@@ -161,7 +161,7 @@ def _demand_target(case: Case, row: DeskItem, target: Group, by: By) -> None:
         raise InvalidDecision(f"it was passed to {target} {MOST_LOOPS} times already: decide it")
 
 
-def _write_escalation(case: Case, row: DeskItem, vote: Vote, target: Group, by: By) -> Decision:
+def write_escalation(case: Case, row: DeskItem, vote: Vote, target: Group, by: By) -> Decision:
     made = new_id()
     entry = case.note(
         EventName.DECISION_RECORDED,

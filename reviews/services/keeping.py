@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.db.models import BooleanField, F, Func
 from django.db.models.functions import Now
@@ -16,6 +18,7 @@ from audit.services import Actor, Chain, prepare, record
 from reviews.errors import GateRefused, NotPermitted, WrongState, desk_errors
 from reviews.models import Action, DeskItem, Item
 from reviews.prio import breach
+from reviews.queries.policy import policy_of
 from reviews.reasons import OTHER, worded
 from reviews.services.base import (
     SYSTEM,
@@ -28,6 +31,7 @@ from reviews.services.base import (
     sweep,
 )
 from reviews.services.deciding import demand_authority
+from reviews.services.holding import halfway
 from reviews.services.owning import lock_own
 from reviews.services.questions import close_questions, settle_answers
 from reviews.services.routing import read_revision, route_proposed
@@ -116,15 +120,28 @@ def _breach(action: UUID) -> bool:
         row = Item.objects.filter(action=action, closed_at=None, breached=False).first()
         if row is None or case.action.state != Status.PENDING:
             return False
+        target = _team_for(case, row)
         entry = case.note(
             EventName.ACTION_ESCALATED,
-            events.ActionEscalated(reason_code="sla_breached", source=row.queue_id, deadline=row.due),
+            events.ActionEscalated(
+                reason_code="sla_breached",
+                source=row.queue_id,
+                target=f"group:{target.pk}" if target else "",
+                deadline=row.due,
+            ),
         )
         case.move(entry)
-        Item.objects.filter(id=row.id).update(breached=True, prio=breach(row.prio))
+        given: dict[str, Any] = {"escalated_to": target, "assignee": None, "due": halfway(case)} if target else {}
+        Item.objects.filter(id=row.id).update(breached=True, prio=breach(row.prio), **given)
         after_commit([action], [row.queue_id])
         record(case.entries)
     return True
+
+
+def _team_for(case: Case, row: Item) -> Group | None:
+    """The team that policy names for what is late, where it sees the queue."""
+    name = policy_of(case.action.type_id).clock.to
+    return Group.objects.filter(name=name, reach__queue=row.queue_id).first() if name else None
 
 
 def withdraw(*, action: UUID, by: By | None = None, run: UUID | None = None, reason: str = "") -> None:

@@ -20,6 +20,7 @@ from reviews.ids import new_id
 from reviews.masking import uninspectable
 from reviews.models import Action, ActionType, Canary, Decision, Item
 from reviews.policy import Floor, Routing, route, strictest
+from reviews.policy.document import ClockIn
 from reviews.prio import pack_prio
 from reviews.queries.policy import Current, current_policy
 from reviews.registry import amount, is_loaded, payload_of, validate
@@ -42,7 +43,7 @@ from reviews.visible import hidden_at
 
 log = logging.getLogger(__name__)
 
-# An item is late once half of its time to decide is over; then it is pushed up and escalated.
+# Where policy sets no clock, an item is late once half of its time to decide is over.
 SLA_SHARE = 0.5
 _BY_POLICY = {
     Outcome.AUTO_EXECUTE: Verdict.APPROVE,
@@ -91,7 +92,7 @@ def _route_one(action: UUID, *, forced: str = "") -> bool:
     if verdict is not None and Canary.objects.filter(action=case.action).exists():
         routing, verdict = _like_routine(routing), None
     if verdict is None:
-        _to_people(case, read, routing)
+        _to_people(case, read, routing, policy.document.of(case.action.type_id).clock)
     else:
         _by_policy(case, routing, verdict)
     after_commit([action], [case.action.type.queue_id] if verdict is None else [])
@@ -208,7 +209,7 @@ def _columns(routing: Routing, needed: int) -> dict[str, Any]:
     }
 
 
-def _to_people(case: Case, read: Read, routing: Routing) -> None:
+def _to_people(case: Case, read: Read, routing: Routing, clock: ClockIn) -> None:
     """Into the queue, with all that the list needs."""
     action, kind = case.action, case.action.type
     needed = max(routing.needed, action.needed)
@@ -221,7 +222,8 @@ def _to_people(case: Case, read: Read, routing: Routing) -> None:
     )
     within = kind.decide_within or settings.TIMINGS.decide_within
     case.move(entry, state=Status.PENDING, decide_by=in_seconds(within), **_columns(routing, needed))
-    Item.objects.bulk_create([_item(action, kind, found, currency, prio, case.now, within)])
+    late = min(within, clock.within * 60) if clock.within else within * SLA_SHARE
+    Item.objects.bulk_create([_item(action, kind, found, currency, prio, case.now, late)])
     write_search_text(action, kind, read.payload)
 
 
@@ -232,7 +234,7 @@ def _item(
     currency: str,
     prio: int,
     now: datetime,
-    within: float,
+    late: float,
 ) -> Item:
     return Item(
         id=new_id(),
@@ -247,7 +249,7 @@ def _item(
         currency=currency,
         prio=prio,
         entered=now,
-        due=now + timedelta(seconds=within * SLA_SHARE),
+        due=now + timedelta(seconds=late),
     )
 
 

@@ -49,16 +49,20 @@ def _shut(found: Detail) -> str:
     return "" if found.pending else f"it is {found.action.state.replace('_', ' ')}"
 
 
-def _authority(found: Detail, user: User) -> str:
+def matter(found: Detail) -> Case:
+    """What is to be decided, as authority is asked about it."""
     value, currency = amount(found.kind, found.payload) if found.payload is not None else (None, "")
-    case = Case(
+    return Case(
         type=found.kind.name,
         risk=Risk(found.action.risk),
         has_amount=bool(found.kind.amount_path),
         amount=value,
         currency=currency,
     )
-    return may_decide(case, grants_of(user), now=found.now).reason
+
+
+def _authority(found: Detail, user: User) -> str:
+    return may_decide(matter(found), grants_of(user), now=found.now).reason
 
 
 def _approval(found: Detail, user: User) -> str:

@@ -23,6 +23,7 @@ from reviews.expecting import narrowed, replaced
 from reviews.queries.canaries import debriefs
 from reviews.queries.detail import Detail, by_action
 from reviews.queries.filters import REF
+from reviews.queries.manning import Candidate, candidates
 from reviews.queries.reasons import offered
 from reviews.schema_form import draft
 from reviews.services import (
@@ -39,11 +40,14 @@ from reviews.services import (
     retract,
     reverse,
     settle,
+    tag,
     withdraw,
 )
 from reviews.services import answer as answer_question
 from reviews.services.asking import asked_enough
+from reviews.services.deciding import parties_of
 from reviews.states import Risk, Verdict
+from reviews.views import rights
 from reviews.views.detail import asked_for, context, find
 from reviews.views.edge import (
     by_of,
@@ -302,10 +306,23 @@ def _quietly_claimed(found: Detail, by: By) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @desk_page
 def assign_view(request: HttpRequest, ref: str) -> HttpResponse:
     found = find(request, ref)
+    if request.method == "GET":
+        return _form(request, found, "assign", candidates=_candidates(found))
+    return _tried(request, found, "assign", _assign, candidates=[])
+
+
+def _candidates(found: Detail) -> list[Candidate]:
+    """Who could decide it, who knows the type, and in words why others cannot."""
+    if found.item is None or not found.pending:
+        return []
+    return candidates(found.item, rights.matter(found), parties_of(found.action))
+
+
+def _assign(request: HttpRequest, found: Detail) -> HttpResponse:
     wanted = request.POST.get("user", "")
     people = reader_of(request).colleagues(found.item.queue_id if found.item else "")
     chosen = next((person for person in people if str(person.pk) == wanted), None)
@@ -315,6 +332,18 @@ def assign_view(request: HttpRequest, ref: str) -> HttpResponse:
     return done(
         request, found, f"{found.ref} is for {chosen}." if chosen else f"{found.ref} is for nobody.", reload=True
     )
+
+
+@require_POST
+@desk_page
+def tag_view(request: HttpRequest, ref: str) -> HttpResponse:
+    """Hang tags on it, or take some off."""
+    found = find(request, ref)
+    add, remove = forms.words(request.POST, "add"), forms.words(request.POST, "remove")
+    (result,) = tag(items=[item_of(found)], add=add, remove=remove, by=by_of(request))
+    if result.result != "applied":
+        raise InvalidDecision(result.reason)
+    return done(request, found, f"{found.ref}: tags changed.", reload=True)
 
 
 # What is no longer pending; by the action's id, since policy's own have no item.

@@ -205,3 +205,17 @@ def test_hidden_characters_put_in_by_an_edit_are_saved_and_not_approved() -> Non
     result = edit(house, item, {"to": "kim\u200b@example.org", "subject": "x"}, WITH_WORDS)
     assert (result.revision, result.approved) == (2, False)
     assert "hidden characters in to" in result.why_not
+
+
+def test_what_nobody_else_may_approve_is_passed_to_the_team_that_may_most() -> None:
+    house = build.house()
+    item = build.pending(house, "files.delete")
+    build.Authority.objects.filter(group=house.leads).update(max_risk="critical")
+    house.grace.groups.clear()
+    result = edit(house, item, {"path": "/srv/reports/2018"}, decision=build.APPROVE)
+    assert "escalated" not in result.why_not  # lin may approve it
+    build.Authority.objects.filter(group=house.leads).update(max_risk="medium")
+    again = edit(house, item, {"path": "/srv/reports/2017"}, decision=build.APPROVE)
+    assert again.why_not.endswith("nobody else who sees this queue may approve it: escalated to leads")
+    assert build.Item.objects.get(id=item.id).escalated_to == house.leads
+    assert build.events_of(item.action_id)[-1] == "decision.recorded"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from reviews import services
 from reviews.errors import AlreadyDecided, InvalidDecision, NotFound, NotPermitted, WrongState
 from reviews.models import ActionType, Item
+from reviews.policy.document import parse
+from reviews.services.policy import publish_policy
 from reviews.states import AttemptEnd, Status
 from tests import build
 from tests.build import REJECT
@@ -191,3 +195,20 @@ def test_what_may_have_happened_is_not_taken_back() -> None:
     row = build.finished(house, "refund.issue", AttemptEnd.UNCLEAR)
     with build.refused(WrongState, "nobody knows how it ended"), as_role("web"):
         services.withdraw(action=row.id, by=house.by("noor"), reason="please stop it now")
+
+
+def test_what_is_late_goes_to_the_team_that_policy_names_and_is_never_approved_by_it() -> None:
+    house = build.house()
+    document = parse({"types": {"mail.send": {"clock": {"within": 1, "to": "leads"}}}})
+    with as_role("web"):
+        publish_policy(document=document, based_on=0, reason="late mails go to the leads", by=house.by("lin"))
+    item, other = build.pending(house), build.pending(house, "note.add")
+    assert item.due is not None and item.due < item.entered + timedelta(seconds=61)
+    Item.objects.update(due=timezone.now() - timedelta(seconds=1))
+    with as_role("router"):
+        assert services.flip_breached() == 2
+    late = Item.objects.get(id=item.id)
+    assert late.breached and late.escalated_to == house.leads and late.due > timezone.now()
+    assert Item.objects.get(id=other.id).escalated_to is None
+    assert build.events_of(item.action_id)[-1] == "action.escalated"
+    build.state_of(item.action_id, Status.PENDING)
