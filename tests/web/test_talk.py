@@ -364,3 +364,12 @@ def test_the_printed_case_is_whole_and_has_nothing_to_press(house: build.House, 
     assert "because" in page.plain
     assert "<form" not in page.text
     assert bytes(item.action.digest).hex() in page.text
+
+
+def test_what_is_new_in_a_followed_case_is_marked_in_the_list(house: build.House, ada: Browser, grace: Browser) -> None:
+    item, other = build.pending(house), build.pending(house)
+    ada.send(item, "comment", text="@grace look")
+    marked = [row.partition("</tr>")[0] for row in grace.get("/queue/").text.split('<tr id="row-')[1:]]
+    assert {row.partition('"')[0] for row in marked if ">new</span>" in row} == {f"ACT-{item.ref}"}
+    assert ">new</span>" not in ada.get("/queue/").text
+    assert other.ref != item.ref
