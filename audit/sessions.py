@@ -33,7 +33,8 @@ def watch_sign_ins() -> None:
 
 def _signed_in(request: Any, **others: object) -> None:
     steps = request.session.get("account_authentication_methods") or [{}]
-    prove(request.session, steps[-1].get("type") or steps[-1].get("method") or "password")
+    method = steps[-1].get("type") or steps[-1].get("method") or "password"
+    prove(request.session, "sso" if method == "socialaccount" else method)
     request.session["browser"] = _browser(request.META.get("HTTP_USER_AGENT", ""))
 
 

@@ -7,6 +7,8 @@ import hashlib
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from cryptography.fernet import Fernet, InvalidToken
@@ -17,8 +19,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from audit.sessions import is_fresh, last_proof
 from reviews.services.signing_in import record_sign_in
 from reviews.sign_ins import forget_expired
+from reviews.views.account import refuse_outsider
 from reviews.views.edge import by_of
 
 
@@ -42,6 +46,10 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth brings n
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
         """The same page as for a stranger."""
         return HttpResponseRedirect(reverse("sign_in"))
+
+    def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
+        """Before second factors and outside identities are changed, as before everything else that needs it."""
+        return not is_fresh(last_proof(context.request.session).at)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, str]]:
         """One page asks again, and it knows by which means."""
@@ -87,3 +95,15 @@ class Outside(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth bri
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return False
+
+    def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
+        return reverse("settings")
+
+    def on_authentication_error(self, request: HttpRequest, provider: Any, **others: Any) -> None:
+        """Whatever went wrong between provider and desk, the person is told the same and stays outside."""
+        raise ImmediateHttpResponse(refuse_outsider(request, "provider"))
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """Nobody comes in by an identity that nobody tied to an account."""
+        if not sociallogin.is_existing and sociallogin.state.get("process") != "connect":
+            raise ImmediateHttpResponse(refuse_outsider(request, "not_tied"))

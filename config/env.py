@@ -113,6 +113,24 @@ class Env(BaseSettings):
         description="How long a sign-in or a confirmation counts as fresh: before approving high or critical risk, "
         "erasing, holding. From 30 to 300; no profile lengthens it.",
     )
+    oidc_issuer: str | None = Field(
+        None,
+        alias="ASSENTRY_OIDC_ISSUER",
+        description="https:// address of an OpenID Connect provider whose identities people may tie to their accounts. "
+        "Default: none.",
+    )
+    oidc_client_id: str | None = Field(
+        None, alias="ASSENTRY_OIDC_CLIENT_ID", description="What the provider calls this desk."
+    )
+    oidc_client_secret: str | None = Field(
+        None,
+        alias="ASSENTRY_OIDC_CLIENT_SECRET",
+        description="The secret that the provider gave this desk; web alone needs it.",
+        repr=False,
+    )
+    oidc_name: str = Field(
+        "your organisation", alias="ASSENTRY_OIDC_NAME", description="What the sign-in page calls the provider."
+    )
     secret_key: str | None = Field(
         None,
         alias="ASSENTRY_SECRET_KEY",
@@ -264,6 +282,20 @@ class Env(BaseSettings):
         if urlsplit(value).scheme not in {"outbox", "smtp", "smtps"}:
             raise ValueError("expected outbox:, smtp://host:port or smtps://host:port")
         return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://none")
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise ValueError("expected https://, as the provider's configuration calls its issuer")
+        return value.rstrip("/") if value else None
+
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> Env:
+        if self.oidc_issuer and self.role == "web" and not (self.oidc_client_id and self.oidc_client_secret):
+            raise ValueError("ASSENTRY_OIDC_ISSUER needs ASSENTRY_OIDC_CLIENT_ID and ASSENTRY_OIDC_CLIENT_SECRET")
+        return self
 
     @model_validator(mode="after")
     def _debug_is_local(self) -> Env:

@@ -26,6 +26,7 @@ GRANTS = [
     Grant("web", "axes_accessattemptexpiration", "SELECT INSERT UPDATE DELETE"),
     Grant("web", "axes_accessfailurelog", "SELECT INSERT DELETE"),
     Grant("web", "axes_accesslog", "SELECT INSERT UPDATE"),
+    # Second factors, addresses and outside identities, all of django-allauth.
     Grant("web", "mfa_authenticator", "SELECT INSERT UPDATE DELETE"),
     Grant("web", "account_emailaddress", "SELECT INSERT UPDATE DELETE"),
     Grant("web", "socialaccount_socialaccount", "SELECT INSERT UPDATE DELETE"),

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from config import brokers as _brokers
 from config import env as _env
 from config import mail as _mail
+from config import outside as _outside
 from config.profiles import PROFILES
 from config.state import ROOT as _ROOT
 
@@ -62,6 +63,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.socialaccount",
+    *_outside.apps(ENV),
     "audit",
     "reviews",
     "agents",
@@ -177,6 +179,8 @@ SOCIALACCOUNT_ADAPTER = "config.accounts.Outside"
 SOCIALACCOUNT_AUTO_SIGNUP = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a link; a form that leads elsewhere would need a wider form-action
+SOCIALACCOUNT_PROVIDERS = _outside.providers(ENV)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours

@@ -68,6 +68,10 @@ class HandOverForm(Looks):
     to = _person(required=False, label="To", empty_label="Nobody in particular")
 
 
+class ResetForm(Looks, ReasonForm):
+    """Taking a colleague's lost second factors away."""
+
+
 class CloseForm(HandOverForm, ReasonForm):
     """Closing an account."""
 

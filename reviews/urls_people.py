@@ -14,6 +14,7 @@ urlpatterns = [
     path("people/<str:pseudonym>/rest/", people.rest, name="person_rest"),
     path("people/<str:pseudonym>/back/", people.back, name="person_back"),
     path("people/<str:pseudonym>/hand-over/", people.hand_over, name="person_hand_over"),
+    path("people/<str:pseudonym>/factors/", people.reset_factors, name="person_factors"),
     path("people/<str:pseudonym>/close/", people.close, name="person_close"),
     path("people/<str:pseudonym>/invite/", people.invite_again, name="person_invite"),
     path("invitation/<str:token>/", joining.invitation, name="invitation"),

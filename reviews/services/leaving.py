@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from audit.services import now
@@ -34,6 +35,20 @@ def close_account(*, user: User, to: User | None, reason: str, by: By) -> Handed
         end_presence(user)
         note_account(by=by, user=user, before={"is_active": True}, after={"is_active": False}, reason=reason)
     return hand_over(user=user, to=to, by=by)
+
+
+def reset_factors(*, user: User, reason: str, by: By) -> int:
+    """Take a colleague's second factors away, who has lost them; their password alone signs in again. How many."""
+    demand_administrator(by)
+    demand_proof(by, "resetting second factors")
+    reason = demand_reason(reason)
+    if user.pk == by.user.pk:
+        raise InvalidDecision("your own factors are removed in the settings")
+    with desk_errors(), transaction.atomic():
+        removed: int = Authenticator.objects.filter(user=user).delete()[0]
+        sign_ins.end_sessions(user.pk)
+        note_account(by=by, user=user, after={"factors": 0}, before={"factors": removed}, reason=reason)
+    return removed
 
 
 def end_presence(user: User) -> None:

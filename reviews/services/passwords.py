@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -11,7 +12,7 @@ from django.db import transaction
 from audit import events
 from audit.events import EventName
 from audit.services import load_chain, prepare, record
-from reviews.errors import InvalidDecision, desk_errors
+from reviews.errors import InvalidDecision, NotFound, desk_errors
 from reviews.models import User
 from reviews.services.base import By, actor
 from reviews.services.proving import demand_proof
@@ -30,6 +31,22 @@ def set_password(*, user: User, password: str, by: By, how: str) -> None:
         user.set_password(password)
         user.save(update_fields=["password"])
         note_account(by=by, user=user, after={"new_password": True, "how": how})
+
+
+def untie_identity(*, number: str, by: By) -> None:
+    """An identity of an outside provider no longer opens one's own account."""
+    demand_proof(by, "changing how you sign in")
+    with desk_errors(), transaction.atomic():
+        found = SocialAccount.objects.filter(user=by.user, pk=int(number) if number.isdecimal() else 0)
+        if not found.delete()[0]:
+            raise NotFound
+        note_account(by=by, user=by.user, after={"untied": "sso"})
+
+
+def note_factor(*, user: User, what: str, by: By) -> None:
+    """Write that a way to prove who one is came or went: `what` names it, e.g. `totp added`."""
+    with desk_errors(), transaction.atomic():
+        note_account(by=by, user=user, after={"factor": what})
 
 
 def note_account(

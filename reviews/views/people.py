@@ -15,9 +15,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from reviews.errors import DeskError
-from reviews.forms_people import AbsenceForm, CloseForm, HandOverForm, InvitationForm, QualificationForm, offer
+from reviews.forms_people import (
+    AbsenceForm,
+    CloseForm,
+    HandOverForm,
+    InvitationForm,
+    QualificationForm,
+    ResetForm,
+    offer,
+)
 from reviews.models import Absence, User
 from reviews.queries import people as found
+from reviews.queries.factors import enrolled
 from reviews.services import absences, joining, leaving
 from reviews.services.qualifying import record_qualification
 from reviews.views import letters
@@ -103,6 +112,7 @@ def _page(request: HttpRequest, about: User, *, status: int = 200, **more: Any) 
         "hand_form": HandOverForm(prefix="hand"),
         "close_form": CloseForm(prefix="close"),
         "qualification_form": QualificationForm(prefix="qualification"),
+        "reset_form": ResetForm(prefix="reset"),
         **more,
     }
     for name in ("absence_form", "hand_form", "close_form"):
@@ -115,6 +125,7 @@ def _page(request: HttpRequest, about: User, *, status: int = 200, **more: Any) 
         "own": about.pk == user.pk,
         "may_qualify": user.has_perm("reviews.add_qualification") and about.pk != user.pk,
         "may_rest": about.pk == user.pk or user.has_perm("reviews.add_absence"),
+        "factors": sorted(enrolled(about)),
         "may_close": user.is_superuser and about.is_active and about.pk != user.pk,
         "may_invite": user.is_superuser and about.is_active and not about.has_usable_password(),
         "now": timezone.now(),
@@ -223,3 +234,15 @@ def invite_again(request: HttpRequest, pseudonym: str) -> HttpResponse:
     about = _person(request, pseudonym)
     reason = request.POST.get("reason", "") or "The earlier link was lost or is over."
     return _link(request, joining.invite_again(user=about, reason=reason, by=by_of(request)))
+
+
+@require_POST
+@desk_page
+def reset_factors(request: HttpRequest, pseudonym: str) -> HttpResponse:
+    about = _person(request, pseudonym)
+    return _tried(request, about, ResetForm(request.POST, prefix="reset"), "reset_form", _reset)
+
+
+def _reset(request: HttpRequest, about: User, form: forms.Form) -> str:
+    removed = leaving.reset_factors(user=about, **form.cleaned_data, by=confirmed(request))
+    return f"Second factors removed: {removed}. The password alone signs in until new ones are added."

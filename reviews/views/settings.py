@@ -20,7 +20,8 @@ from reviews.errors import DeskError, InvalidDecision, InvalidPayload, StepUpNee
 from reviews.keymap import ACTIONS
 from reviews.models import User
 from reviews.queries.factors import factors
-from reviews.services.passwords import change_password
+from reviews.queries.outside import provider_links, tied_to
+from reviews.services.passwords import change_password, untie_identity
 from reviews.services.preferences import save_preferences, save_time_zone
 from reviews.views.edge import by_of, desk_page, safe_next, see_other, signed_in
 from reviews.views.proving import confirmed
@@ -86,6 +87,8 @@ def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespon
         "zones": sorted(available_timezones()),
         "themes": preferences.THEMES,
         "factors": factors(user),
+        "providers": provider_links(),
+        "tied": tied_to(user),
         "sessions": sign_ins.sessions_of(user.pk),
         "this_session": fingerprint(request.session),
         **more,
@@ -135,3 +138,15 @@ def _end_session(request: HttpRequest, user: User) -> str:
     here = fingerprint(request.session)
     ended = sign_ins.end_sessions(user.pk, mark=request.POST.get("mark", ""), but=here)
     return "Signed out there." if ended == 1 else f"Signed out in {ended} places."
+
+
+@require_POST
+@desk_page
+def untie(request: HttpRequest) -> HttpResponse:
+    """An outside identity no longer opens this account."""
+    return _tried(request, _untie)
+
+
+def _untie(request: HttpRequest, user: User) -> str:
+    untie_identity(number=request.POST.get("identity", ""), by=confirmed(request))
+    return "That identity no longer opens your account."

@@ -124,7 +124,10 @@ class Reviewer(threading.Thread):
         form = Form(
             f"/a/{row.ref}/{verb}/", "post", [(n, v) for n, v in carried.fields if n not in {"release", "text"}]
         )
-        return self.browser.post(form, page, fields)
+        answer = self.browser.post(form, page, fields)
+        if answer.status == 422 and answer.elements(data_code="step_up_needed"):
+            answer = self.browser.post(form, page, {**fields, "confirm": self.password})
+        return answer
 
     def _close(self, row: Row, answer: Page) -> bool:
         if not self._accepted(row, answer):

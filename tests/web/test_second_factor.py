@@ -10,8 +10,9 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.test import override_settings
 
+from audit.models import Event
 from tests import build
-from tests.governance import last_leaf
+from tests.governance import REASON, last_leaf, leaf_of
 from tests.logins import as_role, connected
 from tests.web.pages import Browser, Page
 
@@ -43,9 +44,14 @@ def second(stranger: Browser, code: str) -> Page:
 
 
 def test_app_is_added_only_after_proving_who_one_is(house: build.House, ada: Browser) -> None:
+    session = ada.client.session
+    session["proved"] = ["password", time.time() - 301]
+    session.save()
     assert ada.get(HERE).location.startswith("/confirm/?next=")
     secret, codes = enrol(ada)
     assert len(codes) == 10
+    told = [leaf_of(n)["data"].get("after") for n in Event.objects.order_by("n").values_list("n", flat=True)]
+    assert {"factor": "totp added"} in told
     page = ada.get("/settings/")
     assert "Authenticator app" in page.plain and "Recovery codes, 10 left" in page.plain
     assert ada.get("/settings/factors/codes/").plain.count(codes[0]) == 0, "shown once"
@@ -80,6 +86,16 @@ def test_high_risk_asks_for_the_code_not_the_password(house: build.House, ada: B
     assert ada.send(item, "decide", **words, confirm="secret").status == 422
     assert ada.send(item, "decide", **words, confirm=code_of(secret)).status == 303
     assert last_leaf()["actor"]["auth"] == "totp"
+
+
+def test_administrator_takes_lost_factors_away(house: build.House, ada: Browser) -> None:
+    enrol(ada)
+    root, url = Browser(house.root), f"/people/{house.ada.pseudonym}/"
+    assert Browser(house.lin).post(f"{url}factors/", {"reset-reason": REASON}).status == 403
+    assert root.post(f"{url}factors/", {"reset-reason": "short"}).status == 422
+    assert root.post(f"{url}factors/", {"reset-reason": REASON}).location == url
+    assert ada.get("/queue/").status == 302
+    assert arrive()[1].location == "/settings/"
 
 
 def test_guessing_codes_is_stopped_for_this_account_alone(house: build.House, ada: Browser) -> None:
