@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from audit import registry, seal
+from audit.timeline import short
 from audit.words import query_of
 
 MOST_CASES = 200
@@ -35,6 +36,10 @@ class CaseTexts:
     case: str
     slots: list[Slot] = field(default_factory=list)
     kept: str = ""
+
+    @property
+    def short(self) -> str:
+        return short(self.case)
 
     @property
     def erasable(self) -> list[Slot]:

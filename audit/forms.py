@@ -29,7 +29,7 @@ class _Dressed(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.visible_fields():
-            if not isinstance(field.field, forms.BooleanField):
+            if not isinstance(field.field, forms.BooleanField | forms.MultipleChoiceField):
                 field.field.widget.attrs.setdefault("class", "input")
 
 

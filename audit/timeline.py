@@ -60,7 +60,7 @@ TONES = {"approve": "good", "reject": "bad", "escalate": "warn", "ask": "note"}
 TELLING = {
     "outcome": "outcome", "mode": "mode", "policy_version": "policy", "reason_code": "reason", "revision": "revision",
     "risk": "risk", "fence": "fence", "worker": "worker", "key": "key", "cause": "cause", "error": "error",
-    "confidence_permille": "confidence ‰", "until": "until", "release_at": "not before", "assignee": "assigned to",
+    "confidence_permille": "confidence", "until": "until", "release_at": "not before", "assignee": "assigned to",
     "target": "to", "version": "version", "type": "type", "how": "how",
 }  # fmt: skip
 
@@ -150,9 +150,21 @@ def _row(
         signed=bool(row[10]),
         leaf_hash=bytes(row[8]).hex(),
         data=data,
-        facts=[(word, str(data[key])) for key, word in TELLING.items() if data.get(key) not in (None, "", [])],
+        facts=[(word, _fact(key, data[key])) for key, word in TELLING.items() if data.get(key) not in (None, "", [])],
         texts=[_text(event["id"], name, texts, gone) for name in sorted(event["commit"])],
     )
+
+
+def _fact(key: str, value: Any) -> str:
+    """A value as people write it: per mille as a share, codes without their underscores."""
+    if key == "confidence_permille" and isinstance(value, int):
+        return f"{value / 1000:.2f}"
+    return str(value).replace("_", " ") if key in ("outcome", "cause") else str(value)
+
+
+def short(case: str) -> str:
+    """A case's name as lists have room for: its kind, and both ends of its id."""
+    return case if len(case) < 24 else f"{case[:15]}…{case[-4:]}"
 
 
 def title(name: str) -> str:

@@ -21,7 +21,7 @@ from audit.forms import ExportForm, SearchForm
 from audit.registry import names_of
 from audit.retention import kept
 from audit.sessions import last_proof
-from audit.timeline import title
+from audit.timeline import short, title
 
 PAGE = 50
 View = Callable[..., HttpResponseBase]
@@ -95,7 +95,12 @@ def event_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "rows": [
-            {"event": row, "title": title(row.name), "who": names.get(row.actor_ref, row.actor_ref)}
+            {
+                "event": row,
+                "short": short(row.case_id),
+                "title": title(row.name),
+                "who": names.get(row.actor_ref, row.actor_ref),
+            }
             for row in rows[:PAGE]
         ],
         "next": _next_page(request, rows),

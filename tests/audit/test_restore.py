@@ -31,6 +31,7 @@ NOTE = {"customer": "8812", "amount": 100, "note": f"to {SECRET}"}
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(settings, "LOG_ORIGIN", "desk.example.org/log")
+    monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path)  # keys of receipts are of one log
     made = World(tmp_path, tables=False)
     monkeypatch.setattr(settings, "ANCHOR_DIR", made.anchor)
     return made
