@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,9 @@ from reviews.models import Action, ActionType, Decision, DeskItem, Evidence, Mes
 from reviews.policy import route
 from reviews.queries.policy import current_policy
 from reviews.registry import canonical, is_loaded
-from reviews.schemas import MAX_NOTE, EvidenceIn, Proposal, decode, encode
+from reviews.schemas import MAX_NOTE, AttachmentIn, EvidenceIn, Proposal, decode, encode
 from reviews.services.base import By, Case, actor, body_of, change_item, newborn, reached
-from reviews.services.proposing import Birth, Proposer, action_type, message_text, text_of
+from reviews.services.proposing import Birth, Proposer, action_type, artefact, message_text, text_of
 from reviews.services.rights import demand
 from reviews.services.sql import Statement
 from reviews.services.voting import Vote, insert_vote, vote_event
@@ -93,7 +94,7 @@ def _draft(twin: Action, seed: Seed, note: str, by: By) -> _Birth:
         kind=kind,
         proposal=proposal,
         payload=text_of(body),
-        evidence=[text_of(one.text.encode()) for one in proposal.evidence],
+        evidence=[text_of(artefact(one)) for one in proposal.evidence],
         reasoning=message_text(proposal.reasoning) if proposal.reasoning else None,
         retry_of=None,
         reverses=None,
@@ -122,19 +123,20 @@ def _reasoning(twin: Action) -> str:
     return str(decode(said).get("text", "")) if said is not None else ""
 
 
-def _evidence(twin: Action, kept: frozenset[int] | None) -> Iterable[EvidenceIn]:
-    """The artefacts of the twin, those that were not left out on purpose."""
-    for row in Evidence.objects.filter(action=twin).exclude(kind="file").select_related("body").order_by("number"):
-        text = row.body.plain if hasattr(row, "body") else None
-        if text is None or (kept is not None and row.number not in kept):
-            continue
-        yield EvidenceIn(
-            kind=row.kind,
-            title=row.title,
-            source=row.source,
-            conflict=row.conflict,
-            text=text.decode("utf-8", "replace"),
-        )
+def _evidence(twin: Action, kept: frozenset[int] | None) -> Iterable[EvidenceIn | AttachmentIn]:
+    """The artefacts that the agent brought with the twin, those that were not left out on purpose."""
+    rows = Evidence.objects.filter(action=twin, author=None).select_related("body").order_by("number")
+    for row in rows:
+        body = row.body.plain if hasattr(row, "body") else None
+        if body is not None and (kept is None or row.number in kept):
+            yield _again(row, body)
+
+
+def _again(row: Evidence, body: bytes) -> EvidenceIn | AttachmentIn:
+    same: dict[str, Any] = {"title": row.title, "source": row.source, "conflict": row.conflict}
+    if row.kind == "file":
+        return AttachmentIn(base64=base64.b64encode(body).decode(), **same)
+    return EvidenceIn.model_validate({"kind": row.kind, "text": body.decode("utf-8", "replace"), **same})
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,6 @@ from reviews.services.base import (
     locked_item,
 )
 from reviews.services.deciding import (
-    Vote,
     cast,
     demand_approvable,
     demand_authority,
@@ -49,6 +48,7 @@ from reviews.services.proving import demand_fresh
 from reviews.services.routing import Read, read_revision, routed_event
 from reviews.services.search_text import write_search_text
 from reviews.services.sql import together
+from reviews.services.voting import Vote
 from reviews.states import Outcome, Reversibility, Risk, Verdict
 
 

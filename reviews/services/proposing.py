@@ -100,7 +100,7 @@ def propose(
     kind = action_type(proposal.type)
     stored = retry_of is not None or reverses is not None  # the bytes are ours already
     _, body = canonical(kind, proposal.payload, stored=stored)
-    evidence = [text_of(_artefact(one)) for one in proposal.evidence]
+    evidence = [text_of(artefact(one)) for one in proposal.evidence]
     reasoning = message_text(proposal.reasoning) if proposal.reasoning else None
     draft = Birth(new_id(), who, kind, proposal, text_of(body), evidence, reasoning, retry_of, reverses)
     try:
@@ -140,7 +140,7 @@ def subject_of(kind: ActionType, payload: Mapping[str, Any]) -> bytes | None:
     return seal.lookup_of(kind.subject_path.rpartition(".")[2], str(value))
 
 
-def _artefact(one: EvidenceIn | AttachmentIn) -> bytes:
+def artefact(one: EvidenceIn | AttachmentIn) -> bytes:
     """The bytes of an artefact; it is shown as it came, not approved, so any text will do. A file is looked at."""
     if isinstance(one, AttachmentIn):
         body = unpacked(one).body

@@ -36,7 +36,7 @@ def _demand_lead(request: HttpRequest) -> None:
 def checks(request: HttpRequest) -> HttpResponse:
     """How many are out, and each that is over with what became of it."""
     _demand_lead(request)
-    return render(request, "reviews/checks.html", {"found": overview(reader_of(request).queues)})
+    return render(request, "reviews/checks.html", {"found": overview(list(reader_of(request).queues))})
 
 
 @require_http_methods(["GET", "POST"])

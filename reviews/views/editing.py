@@ -22,7 +22,7 @@ from reviews.states import Risk
 from reviews.views.detail import context, find
 from reviews.views.edge import desk_page, is_partial, refused, signed_in
 from reviews.views.proving import confirmed
-from reviews.views.verbs import debriefed, done, item_of
+from reviews.views.verb_form import debriefed, done, item_of
 
 Errors = Mapping[str, str]  # what is wrong, by path
 

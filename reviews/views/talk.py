@@ -29,7 +29,7 @@ from reviews.services import (
 from reviews.services.reading import has_opened
 from reviews.views.detail import find
 from reviews.views.edge import by_of, desk_page, is_partial, reader_of, see_other, signed_in, with_query
-from reviews.views.verbs import item_of
+from reviews.views.verb_form import item_of
 
 
 def _page(found: Detail, **values: Any) -> str:

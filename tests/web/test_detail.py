@@ -163,7 +163,7 @@ def test_other_peoples_votes_are_hidden_until_it_is_decided(house: build.House, 
     build.decide(house, item, name="ada")
     page = grace.open(item)
     assert "Ada approved" not in page.plain
-    assert page.plain.count("Ada") == 1  # among those it could be given to
+    assert "Ada" not in page.plain
     assert "needs 2 approvals" in page.plain
     assert "Ada approved" in ada.open(item).plain
     build.decide(house, item, name="grace")
