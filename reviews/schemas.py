@@ -24,6 +24,7 @@ from reviews.states import Verdict
 MAX_BODY = 256 * 1024
 MAX_EVIDENCE = 1024 * 1024
 MAX_RESULT = 64 * 1024
+MOST_ATTACHED = 50  # pieces of evidence of one action
 MAX_NOTE = 4_000
 MAX_DEPTH = 32
 _SAFE = 2**53
@@ -178,7 +179,7 @@ class Proposal(Strict):
     dedup_key: Annotated[str, Field(min_length=1, max_length=200)]
     confidence: Confidence | None = None  # None is unknown, never 1
     reasoning: Annotated[str, Field(max_length=20_000)] = ""
-    evidence: tuple[EvidenceIn | AttachmentIn, ...] = ()
+    evidence: Annotated[tuple[EvidenceIn | AttachmentIn, ...], Field(max_length=MOST_ATTACHED)] = ()
     plan: PlanStep | None = None
 
 

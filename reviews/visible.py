@@ -70,6 +70,8 @@ def has_hidden(text: str) -> bool:
 
 def towers(text: str) -> bool:
     """Whether marks are piled on a letter so high that they cover their neighbours."""
+    if text.isascii():
+        return False
     height = 0
     for char in text:
         height = height + 1 if unicodedata.combining(char) else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from reviews.queries.detail import Detail, Vote
@@ -39,6 +39,7 @@ def history(found: Detail) -> list[Entry]:
     for vote in found.votes:
         entries += _voted(vote, found)
     entries += _asked(found)
+    entries += _brought(found)
     entries += _tried(found)
     entries += _ended(found)
     return sorted(entries, key=lambda entry: entry.at)
@@ -65,6 +66,12 @@ def _voted(vote: Vote, found: Detail) -> list[Entry]:
 def _asked(found: Detail) -> list[Entry]:
     said = {"answer": "answered", "comment": "commented", "note": "noted"}
     return [Entry(n.at, "note", f"{n.author} {said[n.kind]}") for n in found.thread if n.kind in said]
+
+
+def _brought(found: Detail) -> list[Entry]:
+    """Evidence that came after the proposal."""
+    later = [one for one in found.evidence if one.at - found.action.created_at > timedelta(seconds=1)]
+    return [Entry(one.at, "note", f"{one.author} attached evidence", one.title) for one in later]
 
 
 def _tried(found: Detail) -> list[Entry]:

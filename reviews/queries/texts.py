@@ -17,10 +17,12 @@ from reviews.models import Action, Evidence, EvidenceBody, Message, Revision
 from reviews.queries.payload import FIRST_SIGHT, Sight
 from reviews.registry import payload_of
 from reviews.schemas import decode
-from reviews.visible import has_hidden, visible
+from reviews.visible import Domain, foreign_domains, has_hidden, visible
 
 MOST_TEXT = 20_000
 SNIPPET = 160
+MOST_DOMAINS = 5
+_ENOUGH = 4 * MOST_TEXT  # bytes that hold so many characters
 ERASED = "[erased]"
 AGENT = "the agent"
 FILE = "file"
@@ -81,6 +83,11 @@ class Artefact:
     @property
     def is_image(self) -> bool:
         return self.media.startswith("image/")
+
+    @property
+    def domains(self) -> list[Domain]:
+        """The foreign domain names in it, the first few."""
+        return foreign_domains(self.text)[:MOST_DOMAINS]
 
     @property
     def snippet(self) -> str:
@@ -169,9 +176,12 @@ def _texts(ids: Sequence[UUID]) -> dict[UUID, bytes]:
 
 def _artefact(row: Evidence, body: bytes | None, sight: Sight) -> Artefact:
     size: int | None = row.size  # type: ignore[attr-defined]
-    whole = "" if body is None else body.decode("utf-8", "backslashreplace")
+    # A page looks at the beginning only; fifty artefacts of 1 MiB would keep it busy for long.
+    start = body if body is None or sight.whole else body[:_ENOUGH]
+    told = "" if start is None else start.decode("utf-8", "ignore" if start is not body else "backslashreplace")
+    whole = told if sight.whole else told[:MOST_TEXT]
     text = whole if sight.bare else masked(whole)
-    most = len(text) if sight.whole else MOST_TEXT
+    left_out = len(body) - len(whole.encode("utf-8", "surrogatepass")) if body is not None else 0
     return Artefact(
         number=row.number,
         kind=row.kind,
@@ -182,8 +192,8 @@ def _artefact(row: Evidence, body: bytes | None, sight: Sight) -> Artefact:
         conflict=row.conflict,
         gap=_gap(row, size, whole),
         at=row.created_at,
-        text=text[:most],
-        more=max(0, len(text) - most),
+        text=text,
+        more=0 if sight.whole else max(0, left_out),
         size=size or 0,
         hidden=has_hidden(whole),
         secret=text != whole or (sight.bare and holds_secret(whole)),

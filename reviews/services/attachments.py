@@ -14,6 +14,7 @@ from audit.services import Actor, Chain, Entry, prepare, record
 from reviews.attachments import Upload, media_of
 from reviews.errors import InvalidDecision, WrongState, desk_errors
 from reviews.ids import new_id
+from reviews.schemas import MOST_ATTACHED
 from reviews.services.base import By, Case, after_commit, change_item, last_numbers, locked_item
 from reviews.services.owning import Own, lock_own
 from reviews.services.proposing import Text, text_of
@@ -21,7 +22,6 @@ from reviews.services.sql import Statement, together
 from reviews.services.talk import follow_quietly
 from reviews.states import Status
 
-MOST_ATTACHED = 50
 FILE = "file"
 
 
