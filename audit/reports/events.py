@@ -134,15 +134,16 @@ class Texts:
 
     @classmethod
     def of(cls, events: Sequence[UUID]) -> Texts:
+        """Those of these events that are there and that this process can open."""
         sql = "SELECT event_id, field, salt, scheme, body FROM audit.content WHERE event_id = ANY (%s)"
         with connection.cursor() as cursor:
             cursor.execute(sql, [list(events)])
             rows = cursor.fetchall()
-        values = {
+        opened = {
             (str(event), name): seal.value(seal.Lying(bytes(salt), scheme, bytes(body)))
             for event, name, salt, scheme, body in rows
         }
-        return cls({slot: value for slot, value in values.items() if value is not None})
+        return cls({slot: words for slot, words in opened.items() if words is not None})
 
     def get(self, event: UUID, name: str) -> str:
         return self.found.get((str(event), name), "")

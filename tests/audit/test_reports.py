@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,23 @@ def test_the_roster_tells_how_it_stood_then(lin: Browser, house: build.House) ->
     assert taken(lin, "R5", "&until=2026-01-01") == []
 
 
+def test_the_roster_knows_what_somebody_was_qualified_for_and_when_it_ended(lin: Browser, house: build.House) -> None:
+    from django.utils import timezone
+
+    from reviews.services.qualifying import record_qualification
+
+    now = timezone.now()
+    with as_role("web"):
+        for name, days in (("payments", 100), ("refunds", 1)):
+            record_qualification(
+                user=house.ada, name=name, valid_from=now, valid_until=now + timedelta(days=days),
+                reason="passed the course", by=house.by("root"),
+            )  # fmt: skip
+    until = (now + timedelta(days=2)).date().isoformat()
+    rows = {row["role"]: row for row in taken(lin, "R5", f"&until={until}") if row["subject"] == house.ada.pseudonym}
+    assert {name: row["in_force"] for name, row in rows.items()} == {"payments": "true", "refunds": "false"}
+
+
 def test_stops_refusals_and_what_was_taken_back_stand_in_one_list(lin: Browser, house: build.House) -> None:
     with as_role("web"):
         stop = place_stop(reason="something is off here", by=house.by("root"))
@@ -240,9 +258,7 @@ def test_an_incident_has_its_deadline_its_cases_and_one_end(lin: Browser, house:
     assert taken(lin, "R12")[0]["outcome"] == "reported"
 
 
-def json_day(text: str):
-    from datetime import datetime
-
+def json_day(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 

@@ -19,12 +19,13 @@ class Proposals(NamedTuple):
 
 _PROPOSED = """
 SELECT coalesce(p.name, 'people'), x.agent_version, x.type_id, count(*)
-  FROM (SELECT a.proposer_id, a.agent_version, a.type_id FROM reviews_action a
+  FROM (SELECT a.id, a.proposer_id, a.agent_version, a.type_id FROM reviews_action a
          WHERE a.created_at >= %(since)s AND a.created_at < %(until)s
          ORDER BY a.created_at DESC, a.id DESC LIMIT %(most)s) x
   LEFT JOIN reviews_principal p ON p.id = x.proposer_id
   JOIN reviews_actiontype t ON t.name = x.type_id
  WHERE x.type_id = ANY(%(types)s) AND t.queue_id = ANY(%(queues)s)
+   AND NOT EXISTS (SELECT FROM reviews_item_desk i WHERE i.action_id = x.id AND i.was_check)
  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 
