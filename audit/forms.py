@@ -1,10 +1,12 @@
 """What the pages of the record are asked with."""
 
 import re
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.utils import timezone
 
 from audit.erasable import Wanted
 from audit.events import EventName
@@ -21,6 +23,18 @@ OPENABLE = [
 NAMES = [("", "Any event"), *((str(name), str(name)) for name in EventName)]
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 VERDICTS = [("", "Any verdict"), ("approve", "approve"), ("reject", "reject"), ("escalate", "escalate"), ("ask", "ask")]
+
+
+class Moment(forms.DateTimeField):
+    """A time in UTC, as the record has it, whatever the reader's own zone is."""
+
+    def to_python(self, value: Any) -> Any:
+        with timezone.override(UTC):
+            return super().to_python(value)
+
+    def prepare_value(self, value: Any) -> Any:
+        with timezone.override(UTC):
+            return super().prepare_value(value)
 
 
 class _Dressed(forms.Form):
@@ -45,8 +59,8 @@ class SearchForm(_Dressed):
     agent = forms.CharField(required=False, max_length=200, label="Agent")
     reason = forms.RegexField(r"^[a-z][a-z0-9_.-]{0,62}$", required=False, label="Reason code")
     batch = forms.UUIDField(required=False, label="Batch")
-    since = forms.DateTimeField(required=False, label="From (UTC)", widget=MOMENT)
-    until = forms.DateTimeField(required=False, label="To (UTC)", widget=MOMENT)
+    since = Moment(required=False, label="From (UTC)", widget=MOMENT)
+    until = Moment(required=False, label="To (UTC)", widget=MOMENT)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, may_open: bool = True, **kwargs: Any) -> None:
@@ -78,8 +92,8 @@ class ExportForm(_Dressed):
     case = forms.CharField(required=False, max_length=231, label="Case", help_text="Such as action:019a…")
     type = forms.CharField(required=False, max_length=63, label="Action type", help_text="Such as refund.issue")
     agent = forms.CharField(required=False, max_length=200, label="Agent")
-    since = forms.DateTimeField(required=False, label="From (UTC)", widget=MOMENT)
-    until = forms.DateTimeField(required=False, label="To (UTC)", widget=MOMENT)
+    since = Moment(required=False, label="From (UTC)", widget=MOMENT)
+    until = Moment(required=False, label="To (UTC)", widget=MOMENT)
     opened = forms.MultipleChoiceField(
         required=False,
         choices=OPENABLE,

@@ -44,7 +44,7 @@ class LevelForm(ReasonForm):
         help_text="A confidence below it, or none at all, is reviewed. Empty at level 0.",
     )
     expires = forms.DateTimeField(
-        initial=_in_thirty_days, help_text="UTC; 90 days from now at most, then it is L0 again."
+        initial=_in_thirty_days, help_text="In your time zone; 90 days from now at most, then it is L0 again."
     )
 
     def clean(self) -> dict[str, Any]:

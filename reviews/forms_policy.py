@@ -144,7 +144,7 @@ class OverrideForm(forms.Form):
     reversibility = forms.ChoiceField(choices=lambda: [_UNSET, *word_choices(Reversibility)])
     outcome = forms.ChoiceField(choices=lambda: [_UNSET, *((o.value, o.value.replace("_", " ")) for o in Outcome)])
     expires = forms.DateTimeField(
-        help_text="UTC; 90 days from now at most.",
+        help_text="In your time zone; 90 days from now at most.",
         widget=forms.DateTimeInput(attrs={"placeholder": "2026-12-31 18:00"}),
     )
     reason = forms.CharField(

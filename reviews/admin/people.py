@@ -14,6 +14,9 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from audit.sessions import is_fresh, last_proof
 from reviews.admin.base import Verbs
@@ -129,11 +132,16 @@ class UserAdmin(_Administrators):
 
     add_form = UserForm
     verb_form = UserForm
-    list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
+    list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "at_the_desk")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "first_name", "last_name", "email")
     # What a person who may only look is shown: never the password's hash.
     fields = ("username", "first_name", "last_name", "groups", "is_active", "is_staff", "is_superuser")
+
+    @admin.display(description="At the desk")
+    def at_the_desk(self, row: User) -> SafeString:
+        """Qualifications, absence, hand-over and leaving are done there."""
+        return format_html('<a href="{}">Absence, qualifications, leaving</a>', reverse("person", args=[row.pseudonym]))
 
     def start(self, row: Any) -> dict[str, Any]:
         names = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser")

@@ -123,7 +123,7 @@ class Hanging(NamedTuple):
 
     assigned: int
     claimed: int
-    votes: list[DeskItem]
+    votes: int  # how many, not which: who decides second must not learn it here
     agents: list[Principal]
     stands_in_for: list[User]
 
@@ -131,12 +131,12 @@ class Hanging(NamedTuple):
 def hanging_on(user: User) -> Hanging:
     held = DeskItem.objects.filter(closed_at=None)
     voted = Decision.objects.filter(reviewer=user, verdict=Verdict.APPROVE, retraction=None)
-    votes = held.filter(action__state=Status.PENDING, action__in=voted.values("action")).order_by("ref")
+    votes = held.filter(action__state=Status.PENDING, action__in=voted.values("action")).count()
     absences = standing_absences().filter(substitute=user)
     return Hanging(
         held.filter(assignee=user).count(),
         held.filter(claimed_by=user, claimed_until__gt=timezone.now()).count(),
-        list(votes),
+        votes,
         list(Principal.objects.filter(owner=user, active=True).order_by("name")),
         [absence.user for absence in absences],
     )

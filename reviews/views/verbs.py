@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from reviews import forms
+from reviews import clocks, forms
 from reviews.durations import span
 from reviews.errors import DeskError, InvalidDecision
 from reviews.queries.detail import Detail
@@ -107,7 +107,7 @@ def _escalate(request: HttpRequest, found: Detail) -> HttpResponse:
 def _defer(request: HttpRequest, found: Detail) -> HttpResponse:
     until = forms.later(request.POST, now=timezone.now())
     defer(item=item_of(found), until=until, by=by_of(request))
-    return done(request, found, f"Deferred {found.ref} until {timezone.localtime(until):%H:%M on %-d %B}.", gone=True)
+    return done(request, found, f"Deferred {found.ref} until {clocks.short(until)}.", gone=True)
 
 
 @require_POST

@@ -149,7 +149,9 @@ def test_page_says_what_closing_does_and_then_it_is_so(house: build.House, root:
     build.decide(house, item, name="ada")
     ada = Browser(house.ada)
     url = f"/people/{house.ada.pseudonym}/"
-    assert f"count no more: ACT-{item.ref}" in root.get(url).plain
+    page = root.get(url)
+    assert "1 approvals on what still waits for another" in page.plain
+    assert f"ACT-{item.ref}" not in page.text, "whose vote it is stays hidden until it closes"
     assert root.post(url + "close/", {"close-reason": "short"}).status == 422
     assert root.post(url + "close/", {"close-reason": REASON, "close-to": house.grace.pk}).location == url
     assert ada.get("/queue/").status == 302

@@ -123,6 +123,19 @@ def test_only_web_reads_secrets_of_factors(role: str) -> None:
             assert found == (False,), table
 
 
+@override_settings(AXES_ENABLED=True, AXES_FAILURE_LIMIT=3)
+def test_wrong_passwords_stop_one_name_from_one_address_alone(house: build.House, ada: Browser) -> None:
+    answers = [arrive("ada", "wrong")[1].status for _ in range(3)]
+    assert answers == [200, 200, 429]
+    assert arrive()[1].status == 429
+    assert arrive("grace")[1].status == 302
+    elsewhere = Browser()
+    elsewhere.client.defaults["REMOTE_ADDR"] = "198.51.100.7"
+    form = {"username": "ada", "password": PASSWORD}
+    assert elsewhere.post("/sign-in/", form).status == 302, "nobody locks a colleague out from elsewhere"
+    assert ada.post("/confirm/", {"confirm": PASSWORD}).status == 429, "guessing goes on in no other form"
+
+
 def test_sign_in_page_answers_strangers_alike(house: build.House) -> None:
     with as_role("web"):
         house.grace.is_active = False

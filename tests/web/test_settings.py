@@ -8,7 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
+from audit.forms import SearchForm
 from reviews.models import User
 from tests import build
 from tests.governance import last_leaf
@@ -89,3 +91,10 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(house: build.House, ada
     ada.post("/settings/sessions/", {})
     assert [one.get("/queue/").status for one in others] == [302, 302]
     assert (ada.get("/queue/").status, grace.get("/queue/").status) == (200, 200)
+
+
+def test_record_is_searched_in_utc_whatever_the_readers_zone(house: build.House) -> None:
+    with timezone.override("Asia/Tokyo"):
+        found = SearchForm({"since": "2026-01-01T00:00"})
+        assert found.is_valid(), found.errors
+        assert found.cleaned_data["since"] == datetime(2026, 1, 1, tzinfo=UTC)
