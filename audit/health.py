@@ -40,7 +40,12 @@ class AnchorState:
     age_s: float | None
     error: str
     forked: bool
-    overdue: bool
+
+    @property
+    def overdue(self) -> bool:
+        """Too old, or tried and never there: whoever named the place should hear of it at once."""
+        limit = OLDEST_MAIL if self.kind == "mail" else OLDEST_COPY
+        return self.age_s is None or self.age_s > limit.total_seconds()
 
 
 @dataclass(frozen=True)
@@ -77,18 +82,11 @@ def anchors() -> list[AnchorState]:
     """Every place that copies go to, witnesses first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT name, kind, size, at, extract(epoch FROM clock_timestamp() - at)::float8, error, forked,"
-            " extract(epoch FROM clock_timestamp() - coalesce(at, tried))::float8"
+            "SELECT name, kind, size, at, extract(epoch FROM clock_timestamp() - at)::float8, error, forked"
             " FROM audit.anchor ORDER BY kind <> 'witness', name"
         )
         rows = cursor.fetchall()
-    return [AnchorState(*row[:-1], _overdue(row[1], row[3], row[-1])) for row in rows]
-
-
-def _overdue(kind: str, at: datetime | None, waited_s: float) -> bool:
-    """Too old, or never there and tried for as long; a place that was named just now is given time."""
-    limit = OLDEST_MAIL if kind == "mail" else OLDEST_COPY
-    return waited_s > (limit if at else MMD * 6).total_seconds()
+    return [AnchorState(*row) for row in rows]
 
 
 def _look() -> tuple[Health, datetime]:

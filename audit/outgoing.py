@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import http.client
-from collections.abc import Mapping
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from urllib.error import HTTPError
-from urllib.parse import unquote, urlsplit
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import SplitResult, unquote, urlsplit
 
-TIMEOUT = 10.0
+TIMEOUT, DEADLINE = 10.0, 30.0
 LARGEST = 65_536
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -32,16 +33,6 @@ class Answer:
     @property
     def good(self) -> bool:
         return 200 <= self.status < 300
-
-
-class _Stay(HTTPRedirectHandler):
-    """A redirect would let whoever answers choose the next address."""
-
-    def redirect_request(self, *args: object) -> None:
-        return None
-
-
-_opener = build_opener(_Stay, ProxyHandler({}))
 
 
 def check(url: str) -> str:
@@ -68,18 +59,50 @@ def shown(url: str) -> str:
 
 
 def send(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-    """One request; the answer whatever its status, cut off at 64 KiB. Raises Unreachable."""
+    """One request; the answer whatever its status, cut off at 64 KiB. Raises Unreachable.
+
+    Goes to this address and to no other: redirects are answers like any, and no proxy is asked. Whoever
+    answers a byte at a time is left after DEADLINE.
+    """
     parts = urlsplit(check(url))
-    wanted = dict(headers or {}) | {"User-Agent": "assentry"}
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    link = connect(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        link.connect()
+        with _deadline(link.sock):
+            link.request(method, path, body, dict(headers or {}) | _own(parts))
+            found = link.getresponse()
+            return Answer(found.status, found.read(LARGEST), dict(found.headers))
+    except (OSError, HTTPException) as error:
+        raise Unreachable(f"{shown(url)}: {str(error) or type(error).__name__}") from None
+    finally:
+        link.close()
+
+
+def _own(parts: SplitResult) -> dict[str, str]:
+    found = {"User-Agent": "assentry", "Connection": "close"}
     if parts.username:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        wanted["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
-    request = Request(shown(url), data=body, headers=wanted, method=method)  # noqa: S310  checked above
+        found["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
+    return found
+
+
+@contextmanager
+def _deadline(link: socket.socket) -> Iterator[None]:
+    """Ends the conversation for both sides when it has taken too long altogether."""
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        with suppress(OSError):
+            link.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(DEADLINE, end)
+    timer.start()
     try:
-        with _opener.open(request, timeout=TIMEOUT) as found:
-            return Answer(found.status, found.read(LARGEST), dict(found.headers))
-    except HTTPError as error:
-        with error:
-            return Answer(error.code, error.read(LARGEST), dict(error.headers))
-    except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(f"{shown(url)}: {getattr(error, 'reason', None) or error}") from None
+        yield
+    finally:
+        timer.cancel()
+    if ended.is_set():
+        raise TimeoutError(f"no whole answer within {DEADLINE:.0f} s")

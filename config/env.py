@@ -198,7 +198,8 @@ class Env(BaseSettings):
     tsa_roots: Path | None = Field(
         None,
         alias="ASSENTRY_TSA_ROOTS",
-        description="PEM file with the certificates that time stamps must lead to. Needed for tsa: in ASSENTRY_ANCHORS.",
+        description="PEM file with the certificates that time stamps must lead to. "
+        "Needed for tsa: in ASSENTRY_ANCHORS.",
     )
     agent_modules: Names = Field(
         (),
@@ -274,6 +275,17 @@ class Env(BaseSettings):
     def _origin(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*(/[A-Za-z0-9._~-]+)*", value):
             raise ValueError("expected host/path without a scheme, such as desk.example.org/log")
+        return value
+
+    @field_validator("anchors")
+    @classmethod
+    def _places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for place in value:
+            if not re.match(r"(dir|git|mail|tsa|https?):.", place):
+                raise ValueError(
+                    f"{place.partition('@')[0][:40]!r} names no place; expected dir:/path, git:/path, "
+                    "https://host/path, mail:address or tsa:https://host/path, separated by commas"
+                )
         return value
 
     @field_validator("mail_url")

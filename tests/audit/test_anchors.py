@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -18,7 +20,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from audit import anchors, cosigning, policies, queries
+from audit import anchors, cosigning, outgoing, policies, queries
 from audit.anchoring import Carrier, newest_copy, watch
 from audit.ids import uuid7
 from audit.jobs import _say_verified
@@ -164,6 +166,26 @@ def test_an_address_takes_notes_by_post_or_put_and_redirects_are_not_followed(li
     http.status = 412
     assert carry(f"{http.url}/many/") == []  # it lies there already
     assert "answered 412" in carry(f"{http.url}/log")[0]
+
+
+def test_who_answers_a_byte_at_a_time_is_left(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "DEADLINE", 0.4)
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        gone = threading.Event()
+
+        def drip() -> None:
+            talk, _ = slow.accept()
+            with talk, contextlib.suppress(OSError):
+                talk.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n")
+                while not gone.wait(0.02):
+                    talk.sendall(b"x")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        began = time.monotonic()
+        assert "no whole answer" in carry(f"http://127.0.0.1:{slow.getsockname()[1]}/log")[0]
+        assert time.monotonic() - began < 5
+        gone.set()
 
 
 class MailSink(threading.Thread):

@@ -52,6 +52,7 @@ def test_a_missing_database_is_explained(capsys: pytest.CaptureFixture[str]) -> 
         ("ASSENTRY_PROFILE", "fast", "'normal', 'journey' or 'test'"),
         ("ASSENTRY_LOG_ORIGIN", "https://desk", "without a scheme"),
         ("ASSENTRY_MAIL_URL", "mail.example.org", "expected outbox:"),
+        ("ASSENTRY_ANCHORS", "dir:/mnt/a, ftp://b", "'ftp://b' names no place"),
         ("ASSENTRY_ONE_ROLE", "perhaps", "valid boolean"),
         ("ASSENTRY_PROXY_COUNT", "-1", "greater than or equal to 0"),
     ],

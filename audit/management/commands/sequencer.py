@@ -34,8 +34,8 @@ class Command(BaseCommand):
         if signer.name != settings.LOG_ORIGIN:
             raise CommandError(f"the key signs for {signer.name}, this log is {settings.LOG_ORIGIN}")
         try:
-            given = {"retiring": _retiring(), "elsewhere": _elsewhere}
-            Sequencer(signer, settings.ANCHOR_DIR, options["poll"], **given).run(stop)
+            poll, old = options["poll"], _retiring()
+            Sequencer(signer, settings.ANCHOR_DIR, poll, retiring=old, elsewhere=_elsewhere).run(stop)
         except Refused as error:
             raise CommandError(f"the sequencer refuses to sign: {error}", returncode=3) from error
 
