@@ -7,9 +7,10 @@ with the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from audit.tabular import Column, Line
 
@@ -31,6 +32,16 @@ class Query:
 
 
 Lines = Callable[[Query], Iterator[Line]]
+
+
+def numbered(query: Query, rows: Iterable[Sequence[Any]]) -> Iterator[Line]:
+    """Lines of what has no key of its own, by their number; those up to `query.after` are passed over."""
+    shown = int(query.after) if query.after.isdecimal() and len(query.after) < 10 else 0
+    for number, values in enumerate(rows, start=1):
+        if number > shown:
+            yield Line(str(number), values)
+
+
 Alarms = Callable[[Query], list[str]]
 
 

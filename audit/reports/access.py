@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from django.db import connection
 
 from audit.events import EventName
-from audit.report import Query, Report
+from audit.report import Query, Report, numbered
 from audit.reports.events import COMMON, PROOF, Told, common, compact, lines, proof, read
 from audit.tabular import Column, Line
 
@@ -38,10 +39,16 @@ R9 = Report(
 
 
 def _erasures(query: Query) -> Iterator[Line]:
-    for told in read(query, ("privacy.erased",)):
-        for number, entry in enumerate(told.data["entries"]):
-            values = (entry["event"], entry["field"], *told.of("basis", "authoriser"))
-            yield Line(f"{told.n}", (*common(told), number + 1, *values, *proof(told)))
+    """One line for each text; a page may end within an erasure and the next one goes on there."""
+    event, _, shown = query.after.partition(".")
+    at, passed = (
+        (int(event), int(shown)) if f"{event}{shown}".isdecimal() and len(query.after) < 19 and shown else (0, 0)
+    )
+    for told in read(replace(query, after=str(max(0, at - 1))), ("privacy.erased",)):
+        for number, entry in enumerate(told.data["entries"], start=1):
+            if told.n > at or number > passed:
+                values = (entry["event"], entry["field"], *told.of("basis", "authoriser"))
+                yield Line(f"{told.n}.{number}", (*common(told), number, *values, *proof(told)))
 
 
 R10 = Report(
@@ -70,20 +77,22 @@ HELD = ("hold.placed", "hold.lifted", "retention.pruned")
 
 
 def _retention(query: Query) -> Iterator[Line]:
-    if not query.after:
-        yield from _kept()
+    kept = query.after.removeprefix("kept ")
+    if kept != query.after or not query.after:
+        yield from (Line(f"kept {line.key}", line.values) for line in numbered(replace(query, after=kept), _kept()))
+        query = replace(query, after="")
     for told in read(query, HELD):
         detail = compact({name: value for name, value in told.data.items() if value not in ("", None)})
         yield Line(str(told.n), (told.name, told.at, detail, told.actor["ref"], told.who, *proof(told)))
 
 
-def _kept() -> Iterator[Line]:
+def _kept() -> Iterator[tuple[object, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(KEPT, [[str(name) for name in EventName]])
         rows = cursor.fetchall()
     for name, since in rows:
         if since is not None:
-            yield Line("", (f"kept: {name}", since, "oldest that is still here", "", "", None, None))
+            yield f"kept: {name}", since, "oldest that is still here", "", "", None, None
 
 
 R7 = Report(

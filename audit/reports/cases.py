@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from audit.report import Query, Report
+from audit.report import Query, Report, numbered
 from audit.reports.events import COMMON, PROOF, Texts, Told, common, compact, lines, proof, read
 from audit.services import now
 from audit.tabular import Column, Line
@@ -48,7 +48,7 @@ def deadline(opened: datetime, severity: str) -> datetime:
 def _incidents(query: Query) -> Iterator[Line]:
     """Each incident with its cases; with `case=incident:<id>` every event of those cases."""
     if query.case:
-        yield from _pack(query)
+        yield from numbered(query, _pack(query))
         return
     closed = {told.case: told for told in read(_all(query), ("incident.closed",))}
     for told in read(query, ("incident.opened",)):
@@ -67,7 +67,7 @@ def _incident(told: Told, closed: Told | None) -> tuple[object, ...]:
     return *common(told), data["severity"], " ".join(data["actions"]), due, *end, *proof(told)
 
 
-def _pack(query: Query) -> Iterator[Line]:
+def _pack(query: Query) -> Iterator[tuple[object, ...]]:
     opened = next(read(_of(query, query.case), ("incident.opened",)), None)
     if opened is None:
         return
@@ -76,7 +76,7 @@ def _pack(query: Query) -> Iterator[Line]:
     for case in (query.case, *(f"action:{action}" for action in opened.data["actions"])):
         for told in read(_of(query, case), None):
             words = texts.get(told.id, "summary") or compact(told.data)
-            yield Line("", (*common(told), title(told.name), words, due, None, told.after, *proof(told)))
+            yield *common(told), title(told.name), words, due, None, told.after, *proof(told)
 
 
 def _of(query: Query, case: str) -> Query:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from audit import queries
-from audit.report import Query, Report
+from audit.report import Query, Report, numbered
 from audit.tabular import Column, Line
 
 
@@ -41,8 +41,7 @@ def _verified() -> Iterator[tuple[str, Any, str]]:
 
 
 def _lines(query: Query) -> Iterator[Line]:
-    for number, fact in enumerate(_facts()):
-        yield Line(str(number), fact)
+    yield from numbered(query, _facts())
 
 
 R8 = Report(

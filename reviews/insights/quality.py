@@ -165,10 +165,9 @@ def not_yet(people: Verdicts) -> Figure:
     """What a certificate would need: real counts of verdicts by people, for each agent version and type."""
     need = labels_needed()
     rows = []
-    for key, found in people.of(_stood).each(lambda g: f"{g.agent}\n{g.version}\n{g.type}"):
-        agent, version, kind = key.split("\n")
+    for key, found in people.of(_stood).each(lambda g: (g.agent, g.version, g.type)):
         n = found.count(lambda g: True)
-        rows.append((agent, version, kind, n, need, max(0, need - n)))
+        rows.append((*key, n, need, max(0, need - n)))
     columns = (
         Column("agent"),
         Column("version"),

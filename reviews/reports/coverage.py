@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from audit.report import Query, Report
+from audit.report import Query, Report, numbered
 from audit.tabular import Column, Line
 from reviews.queries.numbers.window import read
 
@@ -82,10 +82,8 @@ def run(query: Query) -> Iterator[tuple[Check, int, int, list[str]]]:
 
 
 def _lines(query: Query) -> Iterator[Line]:
-    if query.after:
-        return
-    for number, (check, looked, failed, examples) in enumerate(run(query)):
-        yield Line(str(number), (check.name, check.meaning, looked, failed, " ".join(examples)))
+    rows = ((check.name, check.meaning, looked, failed, " ".join(few)) for check, looked, failed, few in run(query))
+    yield from numbered(query, rows)
 
 
 R4 = Report(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from audit.report import Query, Report
+from audit.report import Query, Report, numbered
 from audit.reports.events import Texts
 from audit.tabular import Column, Line
 from reviews.models import Action, Decision, SearchText
@@ -25,10 +25,8 @@ def _action(case: str) -> Action | None:
 
 def _lines(query: Query) -> Iterator[Line]:
     action = _action(query.case)
-    if action is None or query.after:
-        return
-    for number, (question, answer, source) in enumerate(_answers(action, opened=query.opened)):
-        yield Line(str(number), (question, answer, source))
+    if action is not None:
+        yield from numbered(query, _answers(action, opened=query.opened))
 
 
 def _answers(action: Action, *, opened: bool) -> Iterator[tuple[str, object, str]]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from audit.report import Query, Report
+from audit.report import Query, Report, numbered
 from audit.tabular import Column, Line
 from reviews.figures import cells, shares
 from reviews.intervals import TimeSignal, share, time_signal
@@ -66,13 +66,15 @@ def signals(query: Query) -> dict[str, TimeSignal]:
 
 
 def _lines(query: Query) -> Iterator[Line]:
-    if query.after:
-        return
+    yield from numbered(query, _rows(query))
+
+
+def _rows(query: Query) -> Iterator[tuple[Any, ...]]:
     values = {"since": query.since, "until": query.until, "type": query.type, "most": MOST}
     known = signals(query)
-    for number, found in enumerate(read(SQL, values)):
+    for found in read(SQL, values):
         row = Row(*found)
-        yield Line(str(number), _values(row, known.get(row.reviewer)))
+        yield _values(row, known.get(row.reviewer))
 
 
 def _values(row: Row, signal: TimeSignal | None) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from audit.report import Query, Report
 from audit.reports.events import places
 from audit.tabular import Column, Line, utc
 from reviews.queries.numbers.window import read
+from reviews.record import is_uuid
 
 SQL = """
 SELECT d.id, d.created_at, 'ACT-' || i.ref, 'action:' || d.action_id, a.type_id, a.type_version,
@@ -25,7 +26,7 @@ SELECT d.id, d.created_at, 'ACT-' || i.ref, 'action:' || d.action_id, a.type_id,
   LEFT JOIN reviews_retraction r ON r.decision_id = d.id
  WHERE (d.created_at, d.id) > (%(at)s, %(id)s) AND d.created_at >= %(since)s AND d.created_at < %(until)s
    AND d.purpose <> 'canary' AND (%(type)s = '' OR a.type_id = %(type)s)
-   AND (%(case)s = '' OR 'action:' || d.action_id = %(case)s)
+   AND (%(action)s::uuid IS NULL OR d.action_id = %(action)s)
  ORDER BY d.created_at, d.id LIMIT %(chunk)s
 """
 COLUMNS = (
@@ -68,7 +69,8 @@ def cursor_of(after: str, since: datetime) -> tuple[datetime, UUID]:
 
 def _lines(query: Query) -> Iterator[Line]:
     at, last = cursor_of(query.after, query.since)
-    fixed = {"since": query.since, "until": query.until, "type": query.type, "case": query.case, "chunk": query.chunk}
+    fixed = {"since": query.since, "until": query.until, "type": query.type, "chunk": query.chunk}
+    fixed["action"] = _action(query.case)
     while True:
         rows = read(SQL, fixed | {"at": at, "id": last})
         found = places([row[-1] for row in rows])
@@ -77,6 +79,12 @@ def _lines(query: Query) -> Iterator[Line]:
         if len(rows) < query.chunk:
             return
         last, at = rows[-1][:2]
+
+
+def _action(case: str) -> UUID | None:
+    """The action that a case names; what is no action has no decisions."""
+    found = case.removeprefix("action:")
+    return UUID(found) if is_uuid(found) else FIRST if case else None
 
 
 def _values(values: list[Any], place: int | None, event: UUID) -> tuple[Any, ...]:

@@ -143,6 +143,28 @@ def test_pages_of_a_report_lose_and_repeat_nothing(lin: Browser, monkeypatch: py
     monkeypatch.setattr("audit.views_reports.PAGE", 3)
     for number in ("R1", "R13", "R14"):
         leaf_through(lin, number)
+    for number in ("R4", "R7", "R8"):
+        count_through(lin, number)
+    case = rejected_case()
+    assert lin.post("/incidents/", {"severity": "death", "cases": case, "summary": "Somebody was hurt."}).status == 303
+    count_through(lin, "R12", f"case={taken(lin, 'R12')[0]['case']}&")
+
+
+def count_through(lin: Browser, number: str, query: str = "") -> None:
+    """Reports without links for each line: as many rows on the pages as lines in the file."""
+    wanted, seen, url = len(taken(lin, number, f"&{query}")), 0, f"/audit/reports/{number}/?{query}"
+    for _ in range(60):
+        page = lin.get(url)
+        seen += page.text.partition("<tbody>")[2].partition("</tbody>")[0].count("<tr>")
+        if 'rel="next"' not in page.text:
+            break
+        url = f"/audit/reports/{number}/" + next_of(page)
+    assert wanted >= 3
+    assert seen == wanted, number
+
+
+def next_of(page: Page) -> str:
+    return page.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
 
 
 def leaf_through(lin: Browser, number: str) -> None:

@@ -80,6 +80,20 @@ def test_what_was_taken_back_counts_as_that_alone(house: build.House, ada: Brows
     assert "CSV of Overrides" not in ada.get("/insights/quality/").plain
 
 
+def test_a_first_vote_of_two_shows_nowhere_before_the_item_is_closed(house: build.House, grace: Browser) -> None:
+    item = build.pending(house, "files.delete")
+    build.decide(house, item)
+    for page in ("", "queue/", "quality/", "agents/"):
+        for figure in re.findall(r'csv=([a-z]+)"', grace.get(f"/insights/{page}").text):
+            rows = table(grace.get(f"/insights/{page}?csv={figure}"))
+            told = {
+                name: row[name] for row in rows for name in row if name in ("approved", "decided", "cast", "labels")
+            }
+            assert set(told.values()) <= {"0"} or figure == "reading", (page, figure, rows)
+    build.decide(house, item, name="grace")
+    assert table(grace.get("/insights/quality/?csv=overrides"))[0]["decided"] == "2"
+
+
 def test_queue_health_adds_up_and_sees_unmanned_queues(busy: build.House, ada: Browser) -> None:
     flow = table(ada.get("/insights/queue/?csv=flow"))
     assert [(row["queue"], row["came_in"], row["went_out"], row["net"]) for row in flow] == [("support", "5", "4", "1")]

@@ -1,16 +1,19 @@
 """Verdicts of a stretch of time, grouped once; the pages add the groups up in their own ways.
 
-Canaries count nowhere. A vote that was taken back is no verdict, but it is counted as taken back.
+Canaries count nowhere. A vote that was taken back is no verdict, but it is counted as taken back. The first vote of
+two counts once the item is closed: until then a figure would betray it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from reviews.queries.numbers.window import MOST, Window, read
+
+K = TypeVar("K", bound=Any)
 
 
 class Group(NamedTuple):
@@ -41,7 +44,7 @@ class Verdicts:
     def of(self, wanted: Callable[[Group], bool]) -> Verdicts:
         return Verdicts(tuple(group for group in self.groups if wanted(group)), self.capped)
 
-    def each(self, key: Callable[[Group], str]) -> Iterable[tuple[str, Verdicts]]:
+    def each(self, key: Callable[[Group], K]) -> Iterable[tuple[K, Verdicts]]:
         """By key, in its order."""
         for name in sorted({key(group) for group in self.groups}):
             yield name, self.of(lambda group, name=name: key(group) == name)  # type: ignore[misc]
@@ -65,6 +68,7 @@ SELECT to_char(d.created_at AT TIME ZONE %(zone)s, 'YYYY-MM-DD') AS day, a.type_
   LEFT JOIN reviews_revision v ON v.action_id = d.action_id AND v.number = d.revision
   LEFT JOIN reviews_retraction r ON r.decision_id = d.id
  WHERE a.type_id = ANY(%(types)s) AND coalesce(i.queue_id, t.queue_id) = ANY(%(queues)s)
+   AND (a.state NOT IN ('pending', 'proposed') OR r.id IS NOT NULL)
  GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 """
 _CAPPED = """
