@@ -15,26 +15,36 @@ from reviews.queries.grammar import BadQuery, Term
 from reviews.searchable import CUSTOMER, lookup, number_in, words
 
 # The row of the revision that stands, whatever was written before it.
-_TEXT = """SELECT s.action_id FROM reviews_searchtext s
-    WHERE s.revision = (SELECT x.revision FROM reviews_action x WHERE x.id = s.action_id)"""
+_TEXT = """reviews_searchtext s WHERE s.action_id = i.action_id
+    AND s.revision = (SELECT x.revision FROM reviews_action x WHERE x.id = i.action_id)"""
 _AMOUNT = re.compile(r"[0-9][0-9_]{0,14}(\.[0-9]{1,2})?")
 # Floors that a row may name; a draw, a level and a missing threshold all read "routine".
 NAMED_FLOORS = ("hidden", "policy_error", "amount", "off_plan", "state", "confidence", "cell")
 ROUTINE = "routine"
-_ACTION = "SELECT 1 FROM reviews_action x WHERE x.id = i.action_id AND"
-_FLOORS = f"""SELECT 1 FROM reviews_action x, jsonb_array_elements(x.floors) f WHERE x.id = i.action_id
+_ACTION = "reviews_action x WHERE x.id = i.action_id AND"
+_FLOORS = f"""reviews_action x, jsonb_array_elements(x.floors) f WHERE x.id = i.action_id
     AND f ->> 'outcome' = x.outcome AND f ->> 'value' <> '{UNCERTIFIED}'
     AND f ->> 'value' NOT LIKE '%%{NO_THRESHOLD}'"""
-_DECIDED_FOR = """i.closed_at IS NOT NULL AND EXISTS (SELECT 1 FROM reviews_decision d LEFT JOIN reviews_retraction r
-    ON r.decision_id = d.id WHERE d.action_id = i.action_id AND r.id IS NULL AND d.reason_code = ANY(%($)s))"""
+_DECIDED_FOR = """reviews_decision d LEFT JOIN reviews_retraction r ON r.decision_id = d.id
+    WHERE d.action_id = i.action_id AND r.id IS NULL AND d.reason_code = ANY(%($)s)"""
+
+
+def there(rows: str) -> str:
+    """Whether such a row belongs to item `i`, looked up for one item at a time.
+
+    Not EXISTS: the planner may turn that into a join with the whole table, where the walk needs a few of its rows.
+    """
+    return f"coalesce((SELECT true FROM {rows} LIMIT 1), false)"
+
+
 FLAGS = {
-    "two_person": f"EXISTS ({_ACTION} x.needed > 1)",
-    "question": "EXISTS (SELECT 1 FROM reviews_actiontype t WHERE t.name = i.action_type_id AND t.question)",
-    "conflict": "EXISTS (SELECT 1 FROM reviews_evidence e WHERE e.action_id = i.action_id AND e.conflict)",
-    "hidden": f"EXISTS ({_FLOORS} AND f ->> 'name' = 'hidden')",
+    "two_person": there(f"{_ACTION} x.needed > 1"),
+    "question": there("reviews_actiontype t WHERE t.name = i.action_type_id AND t.question"),
+    "conflict": there("reviews_evidence e WHERE e.action_id = i.action_id AND e.conflict"),
+    "hidden": there(f"{_FLOORS} AND f ->> 'name' = 'hidden'"),
     "late": "i.breached",
-    "edited": f"EXISTS ({_ACTION} x.revision > 1)",
-    "again": f"EXISTS ({_ACTION} x.retry_of_id IS NOT NULL)",
+    "edited": there(f"{_ACTION} x.revision > 1"),
+    "again": there(f"{_ACTION} x.retry_of_id IS NOT NULL"),
 }
 ABOUT = ("payload", "customer", "tag", "flag", "reason")
 
@@ -49,7 +59,7 @@ def phrase_clause(text: str, name: str) -> Clause:
     values = {name: pattern} | ({f"{name}w": words} if words else {})
     found = f"s.words @@ %({name}w)s::tsquery" if words else "true"
     driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE {found}" if words else ""
-    return Clause(f"EXISTS ({_TEXT} AND s.action_id = i.action_id AND {found} AND {said})", values, driver)
+    return Clause(there(f"{_TEXT} AND {found} AND {said}"), values, driver)
 
 
 def _sealed_phrase(text: str, name: str) -> Clause:
@@ -58,7 +68,7 @@ def _sealed_phrase(text: str, name: str) -> Clause:
     if not found:
         return Clause("false", {})
     driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE s.words @@ %({name}w)s::tsquery"
-    here = f"EXISTS ({_TEXT} AND s.action_id = i.action_id AND s.words @@ %({name}w)s::tsquery)"
+    here = there(f"{_TEXT} AND s.words @@ %({name}w)s::tsquery")
     return Clause(here, {f"{name}w": found}, driver)
 
 
@@ -82,8 +92,7 @@ def _field(path: str, term: Term, name: str) -> Clause:
     condition = f"({' OR '.join(parts)})"
     driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE {condition}" if all(drivers) else ""
     absent = any(value.lower() == "none" for value in term.values)
-    there = f"EXISTS ({_TEXT} AND s.action_id = i.action_id AND {condition})"
-    return Clause(there, values, "" if absent else driver)
+    return Clause(there(f"{_TEXT} AND {condition}"), values, "" if absent else driver)
 
 
 def _value(path: str, value: str, name: str) -> tuple[str, dict[str, Any], bool]:
@@ -119,12 +128,13 @@ def _compared(path: str, sign: str, text: str, name: str) -> tuple[str, dict[str
 
 
 def _tag(term: Term, name: str) -> Clause:
-    hanging = "SELECT t.action_id FROM reviews_tag t WHERE t.removed_at IS NULL"
+    hanging = "reviews_tag t WHERE t.removed_at IS NULL"
     named = [value.lower() for value in term.values if value.lower() != "none"]
-    there = f"EXISTS ({hanging} AND t.name = ANY(%({name})s) AND t.action_id = i.action_id)"
-    none = len(named) < len(term.values)
-    sql = f"({there} OR NOT EXISTS ({hanging} AND t.action_id = i.action_id))" if none else there
-    return Clause(sql, {name: named}, "" if none else f"{hanging} AND t.name = ANY(%({name})s)")
+    one = there(f"{hanging} AND t.name = ANY(%({name})s) AND t.action_id = i.action_id")
+    driver = f"SELECT t.action_id FROM {hanging} AND t.name = ANY(%({name})s)"
+    if len(named) == len(term.values):
+        return Clause(one, {name: named}, driver)
+    return Clause(f"({one} OR NOT {there(hanging + ' AND t.action_id = i.action_id')})", {name: named})
 
 
 def _flag(term: Term, name: str) -> Clause:
@@ -141,9 +151,11 @@ def _reason(term: Term, name: str, reasons: tuple[str, ...]) -> Clause | None:
         return None
     codes = [value for value in wanted if value in reasons]
     floors = [value for value in wanted if value in NAMED_FLOORS]
-    parts = [f"EXISTS ({_FLOORS} AND f ->> 'name' = ANY(%({name}f)s))"] if floors else []
-    parts += [f"({_DECIDED_FOR.replace('$', f'{name}c')})"] if codes else []
-    parts += [f"NOT EXISTS ({_FLOORS} AND f ->> 'name' = ANY(%({name}n)s))"] if ROUTINE in wanted else []
+    decided = there(_DECIDED_FOR.replace("$", f"{name}c"))
+    floor = f"{_FLOORS} AND f ->> 'name'"
+    parts = [there(f"{floor} = ANY(%({name}f)s)")] if floors else []
+    parts += [f"(i.closed_at IS NOT NULL AND {decided})"] if codes else []
+    parts += ["NOT " + there(f"{floor} = ANY(%({name}n)s)")] if ROUTINE in wanted else []
     values = {f"{name}f": floors, f"{name}c": codes, f"{name}n": list(NAMED_FLOORS)}
     sql = f"({' OR '.join(parts)})"
     return Clause(sql, {key: value for key, value in values.items() if f"%({key})s" in sql})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from reviews.queries import moments
-from reviews.queries.contents import ABOUT, content_clause, minor, phrase_clause
+from reviews.queries.contents import ABOUT, content_clause, minor, phrase_clause, there
 from reviews.queries.filters import REF, Clause, Filter, Known, Range, Scope, between
 from reviews.queries.grammar import BadQuery, Query, Term, base_key, suggest, with_value
 from reviews.states import Level, Risk, Status
@@ -40,7 +40,7 @@ _LEVEL = """coalesce((SELECT CASE WHEN l.expires > now() THEN l.level ELSE 'L0' 
         (SELECT x.agent_version FROM reviews_action x WHERE x.id = i.action_id)
     ORDER BY l.at DESC, l.id DESC LIMIT 1), 'L0')"""
 # `$` is where the name of the parameter goes.
-_BY = "SELECT d.action_id FROM reviews_decision d WHERE d.reviewer_id = ANY($) AND d.verdict IN ('approve', 'reject')"
+_BY = "reviews_decision d WHERE d.reviewer_id = ANY($) AND d.verdict IN ('approve', 'reject')"
 
 
 class Reading:
@@ -302,11 +302,12 @@ def _team(reading: Reading, term: Term, value: str) -> list[int]:
 
 def _by(reading: Reading, term: Term, name: str) -> None:
     ids = [one for value in term.values for one in _who(reading, term, value)]
-    driver = _BY.replace("$", f"%({name})s")
+    voted = _BY.replace("$", f"%({name})s")
+    driver = f"SELECT d.action_id FROM {voted}"
     reading.scopes.append("closed")
     # A vote on an item that is still open would tell what another reviewer thinks of it.
     reading.add("i.closed_at IS NOT NULL")
-    reading.add(f"EXISTS ({driver} AND d.action_id = i.action_id)", {name: ids}, driver=driver, term=term)
+    reading.add(there(f"{voted} AND d.action_id = i.action_id"), {name: ids}, driver=driver, term=term)
 
 
 def _level(reading: Reading, term: Term, name: str) -> None:

@@ -44,7 +44,7 @@ SELECT (SELECT min(x.entered) FROM unnest(%(queues)s::text[]) q (name) CROSS JOI
           AND d.created_at > date_trunc('day', now())),
        (SELECT count(*) FROM reviews_decision d WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject')
           AND d.created_at > now() - interval '1 hour'),
-       now()
+       clock_timestamp()
 """
 
 

@@ -1,0 +1,108 @@
+"""What an open page of the queue is told: rows that changed or went, how many are new, and nothing it may not know."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from reviews import services
+from reviews.services.tags import tag
+from tests import build
+from tests.logins import as_role
+from tests.web.pages import HX, Browser, Page
+
+
+def shown(page: Page) -> str:
+    """What a page says of its rows when it asks."""
+    marks = re.findall(r'data-ref="ACT-(\d+)" data-mark="([0-9a-f]+)"', page.text)
+    return ",".join(f"{ref}.{mark}" for ref, mark in marks)
+
+
+def since(page: Page) -> str:
+    found = re.search(r'data-since="([0-9.]+)"', page.text)
+    assert found is not None
+    return found.group(1)
+
+
+def ask(browser: Browser, page: Page, query: str = "", **more: str) -> Page:
+    return browser.get(f"/queue/live/?since={since(page)}{query}", **HX, **{"Desk-Rows": shown(page), **more})
+
+
+def test_rows_that_look_otherwise_come_whole_and_no_others(house: build.House, ada: Browser) -> None:
+    items = [build.pending(house) for _ in range(4)]
+    page = ada.get("/queue/")
+    assert ask(ada, page).refs == []
+    with as_role("web"):
+        services.claim(item=items[0].id, by=house.by("grace"))
+        tag(items=[items[1].id], add=("vip",), by=house.by("grace"))
+    build.decide(house, items[2], name="grace")
+    news = ask(ada, page)
+    assert sorted(news.refs) == sorted(f"ACT-{item.ref}" for item in items[:2])
+    assert "claimed by grace" in news.plain and "vip" in news.plain
+    assert f'<li data-ref="ACT-{items[2].ref}" data-state="approved" data-by="grace" data-gone' in news.text
+    assert f"ACT-{items[3].ref}" not in news.text
+
+
+def test_new_rows_are_counted_wherever_in_the_order_they_stand(house: build.House, ada: Browser) -> None:
+    for _ in range(3):
+        build.proposed(house, "files.delete")
+    build.route()
+    page = ada.get("/queue/?rows=2")
+    assert 'data-fresh="0"' in ask(ada, page, "&rows=2").text
+    for _ in range(4):  # of low risk: far behind the first two
+        build.proposed(house, "mail.send")
+    build.route()
+    assert 'data-fresh="4"' in ask(ada, page, "&rows=2").text
+    assert 'data-fresh="0"' in ask(ada, page, "&rows=2&q=risk:high").text
+    assert 'data-fresh="4"' in ask(ada, page, "&rows=2&q=risk:low").text
+
+
+def test_more_changes_than_a_page_can_follow_are_only_said(
+    house: build.House, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reviews.views.live.MOST_CHANGED", 2)
+    items = [build.pending(house) for _ in range(3)]
+    page = ada.get("/queue/")
+    for item in items:
+        build.decide(house, item, name="grace")
+    news = ask(ada, page)
+    assert "data-many" in news.text
+    assert "data-gone" not in news.text
+
+
+def test_marks_of_others_and_nonsense_tell_nothing(house: build.House, mallory: Browser) -> None:
+    item = build.pending(house, "refund.issue")
+    page = mallory.get("/queue/")
+    for rows in (f"{item.ref}.0", "x,,1.2.3,99999999999999999999,-1", "ACT-", "." * 3000):
+        news = ask(mallory, page, **{"Desk-Rows": rows})
+        assert news.status == 200
+        assert news.refs == []
+        assert "8812" not in news.text
+    for moment in ("nan", "inf", "-1e30", "x", "0"):
+        assert mallory.get(f"/queue/live/?since={moment}", **HX).status == 200
+
+
+def test_counts_on_the_tabs_come_along(house: build.House, ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reviews.views.tabs.FRESH", 0)
+    item = build.pending(house)
+    page = ada.get("/queue/")
+    with as_role("web"):
+        services.assign(item=item.id, assignee=house.ada, by=house.by("lin"))
+    assert '<li data-view="mine">1</li>' in ask(ada, page).text
+
+
+def parts(page: Page) -> list[Any]:
+    return re.findall(r"<td role=\"gridcell\" class=\"c-(\w+)", page.text)
+
+
+def test_row_reads_in_the_order_of_a_reviewers_questions(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, "refund.issue", confidence=0.86)
+    page = ada.get("/queue/")
+    assert parts(page) == ["pick", "risk", "ask", "agent", "conf", "amount", "wait", "who", "why"]
+    row = page.plain[page.plain.index("medium Refund") :]
+    assert re.search(
+        rf"medium Refund 129.50 EUR to 8812 ACT-{item.ref} helper 1 0.86 , not calibrated 129.50 EUR \d+ s , .* left",
+        row,
+    ), row[:200]
