@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -56,25 +56,36 @@ class Wanted:
     words: tuple[str, ...] = ()
 
 
-def cases_of(wanted: Wanted, most: int = MOST_CASES) -> list[str]:
-    """The cases to look at, at most `most` and one more."""
+class Cases(NamedTuple):
+    """What to look at now, with the runs of actions; `more` says that others match and come the next time."""
+
+    names: list[str]
+    more: bool
+
+
+def cases_of(wanted: Wanted, most: int = MOST_CASES) -> Cases:
+    """The cases that are meant, at most `most` of them."""
+    found = _matching(wanted, most + 1)
+    related = [] if wanted.person else [more for case in found[:most] for more in registry.related_to(case)]
+    return Cases(list(dict.fromkeys([*found[:most], *related])), len(found) > most)
+
+
+def _matching(wanted: Wanted, most: int) -> list[str]:
     if wanted.case:
-        found = [wanted.case]
-    elif wanted.subject is not None:
-        found = _column("SELECT case_id FROM audit.subject WHERE lookup = %s LIMIT %s", wanted.subject, most + 1)
-    elif wanted.person:
-        refs = list(registry.refs_of(wanted.person))
-        found = _column(
-            "SELECT DISTINCT case_id FROM audit.event_web WHERE actor_ref = ANY (%s) LIMIT %s", refs, most + 1
-        )
-    else:
-        found = _column(
-            "SELECT DISTINCT e.case_id FROM audit.search s JOIN audit.event_web e USING (n)"
-            " WHERE s.words @@ %s::tsquery LIMIT %s",
-            query_of(wanted.words), most + 1,
+        return [wanted.case]
+    if wanted.subject is not None:
+        return _column(
+            "SELECT case_id FROM audit.subject WHERE lookup = %s ORDER BY case_id LIMIT %s", wanted.subject, most
         )  # fmt: skip
-    related = [more for case in found for more in registry.related_to(case)] if not wanted.person else []
-    return list(dict.fromkeys([*found, *related]))
+    if wanted.person:
+        return _column(
+            "SELECT DISTINCT case_id FROM audit.event_web WHERE actor_ref = ANY (%s) ORDER BY case_id LIMIT %s",
+            list(registry.refs_of(wanted.person)), most,
+        )  # fmt: skip
+    return _column(
+        "SELECT DISTINCT e.case_id FROM audit.search s JOIN audit.event_web e USING (n)"
+        " WHERE s.words @@ %s::tsquery ORDER BY e.case_id LIMIT %s", query_of(wanted.words), most,
+    )  # fmt: skip
 
 
 def texts_of(cases: Sequence[str], *, person: str = "") -> list[CaseTexts]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from audit import events
+from audit import events, registry, seal
 from audit.entries import Actor, Entry, prepare
 from audit.erasable import CaseTexts, Wanted, cases_of, texts_of
 from audit.services import MOST_ERASED, ErasureRefused, erase, fresh, load_chain, record, uuid7
@@ -101,14 +101,15 @@ def erase_all(
     demand_fresh(actor)
     if basis not in BASES:
         raise ErasureRefused("choose the legal basis")
-    found = texts_of(cases_of(wanted), person=wanted.person)
+    cases = cases_of(wanted)
+    found = texts_of(cases.names, person=wanted.person)
     slots = [(slot.event, slot.field) for case in found for slot in case.erasable]
     if not slots:
         raise ErasureRefused("there is nothing that may be erased")
     if set(slots) != set(seen):
         raise ErasureRefused("what can be erased has changed since it was shown; look again")
     made = _erase_slots(slots, basis, reason, actor, request)
-    key = _erase_key(wanted, found)
+    key = not cases.more and _erase_key(wanted, found)
     return Erased(len(slots), len([case for case in found if case.erasable]), key, tuple(e.id for e in made))
 
 
@@ -123,9 +124,12 @@ def _erase_key(wanted: Wanted, found: Sequence[CaseTexts]) -> bool:
     """With everything of a subject its key goes, and with it what copies elsewhere still hold."""
     if any(case.kept or any(slot.kept and slot.field != "identity" for slot in case.slots) for case in found):
         return False
-    subjects = [wanted.subject] if wanted.subject is not None else []
-    if wanted.case:
+    if wanted.person:
+        subjects = [seal.person(ref) for ref in registry.refs_of(wanted.person)]
+    else:
         subjects = _own_subjects([case.case for case in found])
+    if wanted.subject is not None:
+        subjects.append(wanted.subject)
     with connection.cursor() as cursor:
         for subject in subjects:
             cursor.execute("SELECT audit.erase_key(%s)", [subject])

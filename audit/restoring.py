@@ -141,7 +141,7 @@ def _erase_keys(found: set[str]) -> None:
         cursor.execute("SELECT DISTINCT lookup FROM audit.subject WHERE case_id = ANY (%s)", [_cases(sorted(found))])
         for (lookup,) in cursor.fetchall():
             left = [
-                slot for case in texts_of(cases_of(Wanted(subject=bytes(lookup)))) for slot in case.slots
+                slot for case in texts_of(cases_of(Wanted(subject=bytes(lookup))).names) for slot in case.slots
                 if slot.field != "identity"
             ]  # fmt: skip
             if not left:

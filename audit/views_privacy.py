@@ -39,9 +39,11 @@ def erase(request: HttpRequest) -> HttpResponseBase:
         status = 422 if request.GET else 200
         return render(request, "audit/erase.html", {"find": find, "sealing": settings.SEALING}, status=status)
     wanted = find.wanted()
+    if wanted.words and not request.user.has_perm("audit.open_content"):
+        raise PermissionDenied  # who searches in texts may read them
     if request.method == "POST":
         return _erase(request, find, wanted)
-    say_searched(request, find.cleaned_data, len(erasable.cases_of(wanted)))
+    say_searched(request, find.cleaned_data, len(erasable.cases_of(wanted).names))
     return _preview(request, find, wanted, EraseForm())
 
 
@@ -55,13 +57,13 @@ def _preview(
     status: int = 200,
 ) -> HttpResponse:
     cases = erasable.cases_of(wanted)
-    found = erasable.texts_of(cases[: erasable.MOST_CASES], person=wanted.person)
+    found = erasable.texts_of(cases.names, person=wanted.person)
     slots = [slot for case in found for slot in case.erasable]
     form.initial["seen"] = ",".join(f"{slot.event} {slot.field}" for slot in slots)
     context: dict[str, Any] = {
         "find": find, "form": form, "found": found, "count": len(slots), "alarm": alarm,
         "cases": len([case for case in found if case.erasable]), "looked": True, "sealing": settings.SEALING,
-        "more": len(cases) > erasable.MOST_CASES, "seen": form.initial["seen"],
+        "more": cases.more, "seen": form.initial["seen"],
     }  # fmt: skip
     return render(request, "audit/erase.html", context, status=status)
 

@@ -194,10 +194,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_tem
                     sha256(convert_to('case ' || case_of, 'UTF8')))
 $$;
 
--- Said once, by who opens the case.
+-- Said once, by who opens the case, before its first event: nobody may give another's case away.
 CREATE FUNCTION audit.name_subject(case_of text, lookup bytea) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
-    INSERT INTO audit.subject (case_id, lookup) VALUES (case_of, lookup) ON CONFLICT DO NOTHING
+    INSERT INTO audit.subject (case_id, lookup)
+    SELECT case_of, lookup WHERE NOT EXISTS (SELECT FROM audit.event e WHERE e.case_id = case_of)
+    ON CONFLICT DO NOTHING
 $$;
 
 -- The public key of a subject; a spare one becomes its own the first time. No row: there is no spare left.
@@ -240,6 +242,11 @@ BEGIN
         WHERE h.lifted_at IS NULL AND h.scope = 'subject' AND h.target = encode(subject, 'hex');
     IF standing IS NOT NULL THEN
         RAISE EXCEPTION 'the subject is under legal hold %', standing USING ERRCODE = 'AU008';
+    END IF;
+    IF EXISTS (SELECT FROM audit.subject s JOIN audit.event e ON e.case_id = s.case_id
+               JOIN audit.content c ON c.event_id = e.id
+               WHERE s.lookup = subject AND c.field <> 'identity') THEN
+        RAISE EXCEPTION 'texts of this subject are still here' USING ERRCODE = 'AU008';
     END IF;
     DELETE FROM audit.subject s WHERE s.lookup = subject;
     DELETE FROM audit.seal_key k WHERE k.kind = 'subject' AND k.lookup = subject;

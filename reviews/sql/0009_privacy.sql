@@ -234,6 +234,14 @@ BEGIN
                WHERE s.lookup = OLD.lookup AND NOT reviews_is_over(a.id)) THEN
         RAISE EXCEPTION 'the subject has an open action' USING ERRCODE = 'DK001';
     END IF;
+    IF EXISTS (SELECT FROM audit.subject s JOIN reviews_revision r ON r.action_id = reviews_case_action(s.case_id)
+               JOIN reviews_revisionbody b ON b.revision_id = r.id WHERE s.lookup = OLD.lookup)
+       OR EXISTS (SELECT FROM audit.subject s JOIN reviews_message m ON m.action_id = reviews_case_action(s.case_id)
+                  JOIN reviews_messagebody b ON b.message_id = m.id WHERE s.lookup = OLD.lookup)
+       OR EXISTS (SELECT FROM audit.subject s JOIN reviews_evidence v ON v.action_id = reviews_case_action(s.case_id)
+                  JOIN reviews_evidencebody b ON b.evidence_id = v.id WHERE s.lookup = OLD.lookup) THEN
+        RAISE EXCEPTION 'texts of this subject are still here' USING ERRCODE = 'DK001';
+    END IF;
     RETURN OLD;
 END $$;
 CREATE TRIGGER reviews_key_erased BEFORE DELETE ON audit.seal_key

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from agents.services import cancel_run
-from audit import indexing, privacy, queries
+from audit import erasable, indexing, privacy, queries
 from audit.erasable import Wanted, cases_of, texts_of
 from audit.reconcile import reconcile
 from audit.seal import lookup_of
@@ -60,7 +60,9 @@ def of_8812() -> Wanted:
 
 
 def shown(wanted: Wanted) -> list[tuple[Any, str]]:
-    return [(s.event, s.field) for case in texts_of(cases_of(wanted), person=wanted.person) for s in case.erasable]
+    return [
+        (s.event, s.field) for case in texts_of(cases_of(wanted).names, person=wanted.person) for s in case.erasable
+    ]
 
 
 def erase(house: build.House, wanted: Wanted, **more: Any) -> privacy.Erased:
@@ -85,7 +87,7 @@ def lying(word: str) -> int:
 
 def test_everything_about_a_customer_goes_and_every_proof_stays(house: build.House, world: World) -> None:
     assert lying(SECRET) >= 6
-    assert len(cases_of(Wanted(words=("zanzibar",)))) == 2
+    assert len(cases_of(Wanted(words=("zanzibar",))).names) == 2
     before = {row[0]: bytes(row[1]) for row in sql("SELECT n, leaf FROM audit.event")}
     done = erase(house, of_8812())
     assert (done.cases, done.key) == (2, True)
@@ -101,7 +103,7 @@ def test_everything_about_a_customer_goes_and_every_proof_stays(house: build.Hou
     assert len(told) == 1
     assert "8812" not in told[0][0] and lookup_of("customer", "8812").hex() not in told[0][0]
     with as_role("web"):
-        rows = queries.timeline(cases_of(Wanted(person="ada"))[0], opened=True)
+        rows = queries.timeline(cases_of(Wanted(person="ada")).names[0], opened=True)
         gone = [text for row in rows for text in row.texts if text.erased]
     assert all(text.by == told_id() and text.basis for text in gone)
     assert sql("SELECT count(*) FROM reviews_revisionbody") == [(1,)]  # the other customer's
@@ -114,7 +116,7 @@ def told_id() -> str:
 def test_what_waits_for_a_decision_stays_and_its_key_with_it(house: build.House) -> None:
     build.pending(house, "refund.issue")
     with as_role("web"):
-        kept = [case.kept for case in texts_of(cases_of(of_8812())) if case.kept]
+        kept = [case.kept for case in texts_of(cases_of(of_8812()).names) if case.kept]
     assert kept == ["the action is still open; its texts are erased once it is over"]
     assert not erase(house, of_8812()).key
     assert sql("SELECT count(*) FROM audit.subject") == [(4,)]
@@ -124,7 +126,7 @@ def test_what_waits_for_a_decision_stays_and_its_key_with_it(house: build.House)
 
 @pytest.mark.parametrize("scope", ["case", "subject", "type"])
 def test_a_hold_keeps_what_it_names_until_it_is_lifted(house: build.House, scope: Any) -> None:
-    mine = cases_of(of_8812())
+    mine = cases_of(of_8812()).names
     lookup = lookup_of("customer", "8812")
     assert lookup is not None
     target = {"case": mine[0], "subject": lookup.hex(), "type": "refund.issue"}[scope]
@@ -149,6 +151,23 @@ def test_a_hold_keeps_what_it_names_until_it_is_lifted(house: build.House, scope
     assert "8812" not in json.dumps(told)
 
 
+def test_a_key_stays_while_a_text_of_its_subject_is_left(house: build.House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasable.cases_of, "__defaults__", (1,))  # more cases than one erasure takes
+    first = erase(house, of_8812())
+    assert (first.cases, first.key) == (1, False)
+    with as_role("web"), pytest.raises(DatabaseError, match="still here"), transaction.atomic():
+        sql("SELECT audit.erase_key(%s)", lookup_of("customer", "8812"))
+    assert lying(SECRET) > 0
+
+
+def test_nobody_gives_anothers_case_to_a_subject(house: build.House) -> None:
+    case = f"action:{build.proposed(house)}"  # of a type that names no subject
+    for role in ("agent", "web"):
+        with as_role(role):
+            sql("SELECT audit.name_subject(%s, %s)", case, lookup_of("customer", "8812"))
+    assert sql("SELECT count(*) FROM audit.subject WHERE case_id = %s", case) == [(0,)]
+
+
 def test_a_hold_without_its_event_or_changed_afterwards_fails(house: build.House) -> None:
     event = sql("SELECT id FROM audit.event LIMIT 1")[0][0]
     with as_role("web"), pytest.raises(DatabaseError, match=r"no hold\.placed event"), transaction.atomic():
@@ -164,7 +183,7 @@ def test_a_hold_without_its_event_or_changed_afterwards_fails(house: build.House
 def test_who_decided_is_kept_while_the_duty_runs(house: build.House) -> None:
     wanted = Wanted(person="ada")
     with as_role("web"):
-        found = texts_of(cases_of(wanted), person="ada")
+        found = texts_of(cases_of(wanted).names, person="ada")
     assert found and all(slot.field == "identity" and "kept until" in slot.kept for c in found for slot in c.slots)
     with pytest.raises(ErasureRefused, match="nothing that may be erased"):
         erase(house, wanted)
@@ -174,6 +193,13 @@ def test_who_decided_is_kept_while_the_duty_runs(house: build.House) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT audit.identity_kept_until('decision.recorded', now() - interval '6 years') < now()")
         assert cursor.fetchone() == (True,)
+    texts = sql("SELECT count(*) FROM reviews_revisionbody")
+    sql("UPDATE audit.retention SET days = 184")
+    sql("ALTER TABLE audit.event DISABLE TRIGGER append_only")
+    sql("UPDATE audit.event SET at = at - interval '185 days' WHERE name = 'decision.recorded'")
+    assert erase(house, wanted).cases == len(found)  # the duty is over: only the name goes
+    assert sql("SELECT count(*) FROM audit.content WHERE field = 'identity'") == [(0,)]
+    assert sql("SELECT count(*) FROM reviews_revisionbody") == texts
 
 
 def test_nothing_goes_without_a_fresh_sign_in_or_on_another_preview(house: build.House) -> None:
@@ -190,7 +216,7 @@ def test_nothing_goes_without_a_fresh_sign_in_or_on_another_preview(house: build
 
 
 def test_deleting_without_the_event_fails_at_commit(house: build.House) -> None:
-    event = next(s.event for case in texts_of(cases_of(of_8812())) for s in case.slots if s.field == "payload")
+    event = next(s.event for case in texts_of(cases_of(of_8812()).names) for s in case.slots if s.field == "payload")
     with as_role("web"), pytest.raises(DatabaseError, match="no event says so"), transaction.atomic():
         sql("SELECT reviews_erase(%s, 'payload')", event)
         sql("SET CONSTRAINTS ALL IMMEDIATE")
@@ -204,7 +230,7 @@ def test_a_run_forgets_its_journal_and_arguments_once_it_is_over(house: build.Ho
     )  # fmt: skip
     wanted = Wanted(case=f"action:{action}")
     with as_role("web"):
-        assert {case.kept.partition(";")[0] for case in texts_of(cases_of(wanted))} == {
+        assert {case.kept.partition(";")[0] for case in texts_of(cases_of(wanted).names)} == {
             "the action is still open", "the run is still open",
         }  # fmt: skip
     build.route()
