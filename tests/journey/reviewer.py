@@ -65,7 +65,7 @@ class Reviewer(threading.Thread):
         return busy
 
     def _work(self, row: Row, key: str) -> None:
-        began = self.browser.get(f"/a/{row.ref}/")
+        began = self.browser.get(f"/a/{row.ref}/?all=1")  # a long text is read whole before it is approved
         article = next(iter(began.elements(id="detail")), None)
         if began.status == 404:
             self.board.decline(row, self.name)
