@@ -11,6 +11,7 @@ from tests.roles import (
     cheats_agents,
     cheats_births,
     cheats_effects,
+    cheats_people,
     cheats_rules,
     cheats_states,
     cheats_talk,
@@ -20,7 +21,8 @@ from tests.roles.cheats import REGISTER as CHEATS
 from tests.roles.cheats import Cheat, cases, refusal
 from tests.roles.world import World
 
-assert all((cheats_agents, cheats_births, cheats_effects, cheats_rules, cheats_states, cheats_talk, cheats_votes))
+assert all((cheats_agents, cheats_births, cheats_effects, cheats_people, cheats_rules))
+assert all((cheats_states, cheats_talk, cheats_votes))
 
 WHOLE = ("action", "item", "attempt")
 COUNTED = ("decision", "retraction", "revision", "revisionbody", "message", "evidence", "level", "action_edge", "user")

@@ -37,6 +37,16 @@ def test_web_can_widen_a_reach_and_vote_with_it(world: World) -> None:
     assert lives.state(world, action) == "approved"
 
 
+def test_web_can_widen_an_authority_and_vote_with_it(world: World) -> None:
+    action = lives.pending(world)
+    with world.session("web") as s:
+        s.run("UPDATE reviews_authority SET qualification = 'payments' WHERE group_id = %s", world["desk"])
+    with world.session("web") as s:
+        s.run("UPDATE reviews_authority SET qualification = '' WHERE group_id = %s", world["desk"])
+        w.approve(s, action, world["ada"])
+    assert lives.state(world, action) == "approved"
+
+
 def test_web_can_open_a_closed_account(world: World) -> None:
     with world.session("web") as s:
         assert s.changed("UPDATE reviews_user SET is_active = true WHERE id = %s", world["gone"]) == 1
