@@ -140,6 +140,24 @@ def test_the_team_page_is_for_leads_and_ranks_nobody(busy: build.House, ada: Bro
     assert [(row["people"], row["decisions"]) for row in together] == [("2", "")]  # two people: nobody's figure
 
 
+def test_days_are_the_readers_and_files_are_utc(busy: build.House) -> None:
+    for zone in (
+        "Pacific/Kiritimati",
+        "Pacific/Pago_Pago",
+    ):  # 14 hours ahead and 11 behind: one of them has another day
+        busy.ada.time_zone = zone
+        busy.ada.save()
+        ada = Browser(busy.ada)
+        page = ada.get("/insights/")
+        assert f"Days and hours are those of {zone}" in page.plain
+        assert sum(int(row["approved"]) for row in table(ada.get("/insights/?csv=verdicts"))) == 2
+        days = {row["day"] for row in table(ada.get("/insights/queue/?csv=flow"))}
+        assert days <= {
+            Event.objects.earliest("n").at.date().isoformat(),
+            Event.objects.latest("n").at.date().isoformat(),
+        }
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_counts_end_where_reach_ends(busy: build.House, mallory: Browser, page: str) -> None:
     found = mallory.get(f"/insights/{page}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from reviews.clocks import day
 from reviews.models import Absence, ActionType, Reach, User
 from reviews.policy import Case, Facts, Grant, may_decide, route
 from reviews.queries.numbers.window import Window, read
@@ -61,7 +62,7 @@ def away() -> dict[int, str]:
 
 def _until(absence: Absence) -> str:
     stands_in = f", {absence.substitute} stands in" if absence.substitute else ""
-    return f"until {absence.ends:%-d %b %Y}{stands_in}"
+    return f"until {day(absence.ends)}{stands_in}"
 
 
 class Cover(NamedTuple):
