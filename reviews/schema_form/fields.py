@@ -9,7 +9,6 @@ from typing import Any
 from reviews.queries.payload import follow
 from reviews.schema_form.shapes import (
     At,
-    blank,
     branch_of,
     branches,
     choices_of,
@@ -22,6 +21,7 @@ from reviews.schema_form.shapes import (
     path_of,
     shape_of,
     text_of,
+    unset,
 )
 from reviews.visible import has_hidden, visible
 
@@ -97,7 +97,7 @@ class _Builder:
         wanted = set(shape.get("required", ()))
         for key in [*named, *(key for key in value if key not in named)]:
             part = named.get(key, {})
-            held = value[key] if key in value else blank(part, self.root, 1)
+            held = value[key] if key in value else unset(part, self.root)
             yield from self.any(held, _Place((*at, key), depth, part, key in wanted))
 
     def any(self, value: Any, place: _Place) -> Iterator[Field]:

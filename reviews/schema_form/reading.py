@@ -22,6 +22,7 @@ from reviews.schema_form.shapes import (
     shape_of,
     switched,
     text_of,
+    unset,
 )
 from reviews.schemas import decode
 
@@ -70,7 +71,7 @@ class _Reader:
         for key in [*named, *(key for key in held if key not in named)]:
             part = named.get(key, {})
             there = key in held
-            before = held[key] if there else blank(part, self.root, 1)
+            before = held[key] if there else unset(part, self.root)
             after = self.any(before, part, (*at, key), required=key in wanted)
             if after is _GONE:
                 made.pop(key, None)

@@ -13,7 +13,7 @@ At = tuple[str | int, ...]
 _SCALARS = {"string": "text", "integer": "number", "number": "decimal", "boolean": "boolean"}
 _FORMATS = {"date": "date", "date-time": "datetime", "time": "time"}
 LONG = 80
-DEEPEST = 12
+DEEPEST = 3  # parts of parts that a new one starts with; deeper ones are added by hand
 
 
 class Branch(NamedTuple):
@@ -153,6 +153,12 @@ def blank(part: Any, root: Mapping[str, Any], depth: int = 0) -> Any:
         return None
     wanted = set(shape.get("required", ()))
     return {k: blank(p, root, depth + 1) for k, p in shape["properties"].items() if k in wanted}
+
+
+def unset(part: Any, root: Mapping[str, Any]) -> Any:
+    """What a field that the payload does not have is shown as: its default, and no object that nobody asked for."""
+    shape = shape_of(part, root)
+    return None if shape.get("properties") and "default" not in shape else blank(part, root, 1)
 
 
 def switched(value: Any, branch: Branch, root: Mapping[str, Any]) -> dict[str, Any]:
