@@ -35,8 +35,8 @@ test-one: venv-dev ## a part of it on a server that stays: make test-one T="test
 test-slow: venv-dev ## the long fault runs and chaos
 	@$(PY) -m pytest -n $(XDIST) -m slow tests
 
-test-browser: venv-dev ## the browser tests alone
-	@$(PY) -m pytest -m "browser and not slow" tests
+test-browser: venv-dev ## the browser tests alone, with a count of the desk's 25 checks
+	@$(PY) -m pytest -m browser tests/browser
 
 journey: venv-dev ## the whole path on real conversations: TRANSCRIPTS=file TRUTH=file
 	@$(PY) -m tests.journey $(TRANSCRIPTS) $(TRUTH)

@@ -145,6 +145,7 @@ PAGES: dict[str, Help] = {
         "Inviting",
         ("The link works once within seven days. It is shown here even if no letter could be sent.",),
     ),
+    "help": Help("Help", ("Each page has its own: the question mark beside your name, or the key ?.",)),
     "go": Help("Go to", ("Every page you may open, your saved views, and any item by its number.",)),
     "agents:runs": Help(
         "Runs",
@@ -169,6 +170,31 @@ PAGES: dict[str, Help] = {
     "audit:events": Help("Events", ("Everything that was recorded, newest first. Open a case to read it in order.",)),
     "audit:case": Help("One case", ("All that was recorded about one action, with the proof for each line.",)),
     "audit:export": Help("Export", ("Take a stretch of the record away, with all that is needed to verify it.",)),
+    "view_new": Help("A new view", ("Name the search; it appears among the tabs of the queue.",)),
+    "view": Help("A view", ("Change its name, its search or its order, or put it away.",)),
+    "print": Help("On paper", ("Everything unfolded, secrets masked, with the digest of what was decided on.",)),
+    "action": Help(
+        "One action",
+        ("The same page as in the queue, for what was let through or rejected without a person, too.",),
+    ),
+    "withdraw": Help("Withdrawing", ("Stops what was approved and has not started. The agent is told.",)),
+    "reverse": Help("Reversing", ("Proposes the opposite, as an action of its own that has to be approved.",)),
+    "settle": Help(
+        "In doubt", ("The effect began and nobody confirmed it. Look outside for its key before you answer.",)
+    ),
+    "mfa_activate_totp": Help(
+        "Authenticator app",
+        ("Scan the code with the app, and type the number it shows. Keep the recovery codes elsewhere.",),
+    ),
+    "mfa_add_webauthn": Help(
+        "Security key", ("Follow your browser. A second key spares you the day you lose the first.",)
+    ),
+    "audit:erase": Help(
+        "Erasing texts",
+        ("Texts go; what was decided, by whom and when stays, and so do the proofs. A legal hold prevents it.",),
+    ),
+    "audit:erasures": Help("Erasures", ("What was erased, when, by whom and why.",)),
+    "audit:holds": Help("Legal holds", ("While a hold stands, nothing it covers can be erased.",)),
 }
 GENERAL = Help(
     "Help",

@@ -140,7 +140,7 @@ def sign_in(shop: Shop, chromium: Any) -> Iterator[Callable[..., Any]]:
         page.complaints = []
         page.on("console", lambda m: page.complaints.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        context.add_cookies([_session(getattr(shop.house, name), shop.site.url)])
+        context.add_cookies([session(getattr(shop.house, name), shop.site.url)])
         return page
 
     yield arrive
@@ -148,7 +148,7 @@ def sign_in(shop: Shop, chromium: Any) -> Iterator[Callable[..., Any]]:
         context.close()
 
 
-def _session(user: User, url: str) -> dict[str, str]:
+def session(user: User, url: str) -> dict[str, str]:
     """The cookie of somebody who has signed in; that signing in works is a test of its own."""
     client = Client()
     user.refresh_from_db()  # its password was set anew, and the session is bound to it
@@ -161,3 +161,22 @@ def decided(items: list[Item]) -> list[Decision]:
     """The live votes on these items, in the order they were cast."""
     actions = [item.action_id for item in items]
     return list(Decision.objects.filter(action__in=actions, retraction=None).order_by("created_at"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many of the 25 checks passed; one that was skipped, or has no test, did not."""
+    stats = terminalreporter.stats
+    ran = {outcome: _checks(stats.get(outcome, [])) for outcome in ("passed", "failed", "error", "skipped")}
+    if not any(ran.values()):
+        return
+    bad = ran["failed"] | ran["error"] | ran["skipped"]
+    missing = set(range(1, 26)) - ran["passed"] - bad
+    terminalreporter.write_line(
+        f"The 25 checks of the desk: {len(ran['passed'] - bad)} passed"
+        + "".join(f", {words} {sorted(which)}" for words, which in (("not passed", bad), ("not run", missing)) if which)
+    )
+
+
+def _checks(reports: list[Any]) -> set[int]:
+    found = (re.search(r"test_check_(\d\d)", report.nodeid) for report in reports)
+    return {int(match.group(1)) for match in found if match}

@@ -31,6 +31,7 @@ class Site:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        self.more: dict[str, str] = {}  # what a test wants the desk to know besides
 
     @property
     def log(self) -> Path:
@@ -47,6 +48,7 @@ class Site:
             "ASSENTRY_SHARED_SECRETS": "true",
             "ASSENTRY_STATE": str(self.base / "state"),
             "ASSENTRY_PROFILE": self.profile,
+            **self.more,
         }
 
     def start(self) -> None:

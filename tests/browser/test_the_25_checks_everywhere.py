@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from reviews import help
 from reviews.models import Item
 from reviews.states import Status
 from tests import build
@@ -96,15 +97,19 @@ def walk(shop: Shop, sign_in: SignIn, **options: Any) -> Iterator[tuple[str, Any
 def test_check_21_no_page_has_a_violation_that_axe_knows(
     shop: Shop, sign_in: SignIn, theme: str, rules: dict[str, Any]
 ) -> None:
-    found, said = {}, []
+    found, said, helpless = {}, [], set()
     for name, page in walk(shop, sign_in, color_scheme=theme, reduced_motion="reduce"):
         if name in ("queue", "decided"):
             expect(page.locator("#preview #detail")).to_be_visible()
         found[name] = violations(page, rules)
+        link = page.locator('a[data-command="help"]')
+        if not link.count() or link.get_attribute("href").split("/")[2] not in help.PAGES:
+            helpless.add(name)
         said += [f"{name}: {complaint}" for complaint in page.complaints]
         page.complaints.clear()
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
     assert [each for each in said if "missing" not in each] == []
+    assert helpless - {"missing", "print"} == set()
 
 
 @pytest.mark.parametrize(("theme", "rules"), THEMES)
