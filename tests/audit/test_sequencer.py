@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,18 +244,18 @@ def writers(transactional_db: None) -> Iterator[Writers]:
 class Process:
     """`manage.py sequencer`, logged in as sequencer."""
 
-    def __init__(self, folder: Path, database: str) -> None:
+    def __init__(self, folder: Path, database: str, command: str = "sequencer --poll 0.01", **more: str) -> None:
         env = {k: v for k, v in os.environ.items() if not k.startswith(("ASSENTRY_ROLE", "DJANGO_"))}
         parts = cluster.login_url("sequencer", database)
         env |= {
             "DATABASE_URL": parts, "ASSENTRY_ROLE": "sequencer", "ASSENTRY_STATE": str(folder),
             "ASSENTRY_LOG_KEY": str(folder / "log.key"), "ASSENTRY_ANCHOR_DIR": str(folder / "anchor"),
             "DJANGO_SETTINGS_MODULE": "config.settings",
-        }  # fmt: skip
+        } | more  # fmt: skip
         self.log = folder / f"sequencer-{os.urandom(4).hex()}.log"
-        command = [sys.executable, str(ROOT / "manage.py"), "sequencer", "--poll", "0.01"]
+        words = [sys.executable, str(ROOT / "manage.py"), *command.split()]
         with self.log.open("wb") as log:
-            self.popen = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=ROOT)
+            self.popen = subprocess.Popen(words, env=env, stdout=log, stderr=log, cwd=ROOT)
 
     def kill(self) -> bool:
         """SIGKILL; True if it struck a living process."""
@@ -396,6 +397,35 @@ def test_of_two_sequencers_one_leads_and_the_other_takes_over(writers: Writers, 
         first.kill()
         assert second.stop() == 0
     check_log(writers, signer, tmp_path, tmp_path)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_carrier_brings_copies_without_the_key_and_the_sequencer_compares(
+    writers: Writers, alone: None, tmp_path: Path
+) -> None:
+    key(tmp_path)
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    process = Process(tmp_path, cluster.database_name())
+    leader_is_up(process)
+    writers.write(10)
+    settled()
+    given = {"ASSENTRY_ANCHORS": f"dir:{place}", "ASSENTRY_LOG_KEY": str(tmp_path / "none")}
+    carrier = Process(tmp_path, cluster.database_name(), "anchor", **given)
+    until = time.monotonic() + 30
+    while not (notes := [path for path in place.rglob("[0-9]*-[0-9]*") if path.is_file()]):
+        assert carrier.popen.poll() is None, carrier.words()
+        assert time.monotonic() < until, carrier.words()
+        time.sleep(0.1)
+    assert carrier.stop() == process.stop() == 0
+    size = queries.health().size
+    assert notes[0].name.endswith(f"-{size}")
+    with as_role("superuser"):
+        World(tmp_path, tables=False).cut(size - 4)
+    shutil.rmtree(tmp_path / "anchor")  # the folder of the log itself went with the database
+    again = Process(tmp_path, cluster.database_name(), **given | {"ASSENTRY_LOG_KEY": str(tmp_path / "log.key")})
+    assert again.popen.wait(30) == 3, again.words()
+    assert f"ends at {size - 4} leaves, dir:{place} says {size}" in again.words()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -89,15 +89,15 @@ def test_1_an_edited_row_breaks_root_and_chain(world: World, business_rows: Any)
 
 def test_2_an_edit_signed_with_another_key_shows_in_the_signature(world: World, business_rows: Any) -> None:
     first = world.live()[0]
-    kept, index = world.checkpoint(), world.index_of(first)
+    kept, index, receipt = world.checkpoint(), world.index_of(first), world.receipt(first)
     world.rewrite(forge(), Signer.generate(world.signer.name))
     code, found, _ = judge(world.export())
     assert (code, set(found)) == (1, {"SIG", "PROJECTION"})  # begun on bytes that were now rejected
     code, found, _ = judge(world.export(), "--against", kept)
     assert (code, found["ANCHOR_FORK"]) == (1, 0)
     business_rows()
-    code, found, _ = judge(world.export())
-    assert (code, found["PROJECTION"]) == (1, index)
+    code, found, _ = judge(world.export(), "--receipt", receipt)
+    assert (code, found["PROJECTION"], found["RECEIPT_MISSING"]) == (1, index, index)
 
 
 def test_3_an_edit_signed_with_the_log_key_needs_a_witness_or_an_anchor(world: World, business_rows: Any) -> None:

@@ -160,8 +160,9 @@ STARTS = {
     "keeper": ["manage.py", "keeper"],
     "drain": ["manage.py", "drain"],
     "sequencer": ["manage.py", "sequencer"],
+    "anchor": ["manage.py", "anchor"],
 }
-LOGIN_OF = {"web": "web", "keeper": "router", "drain": "executor", "sequencer": "sequencer"}
+LOGIN_OF = {"web": "web", "keeper": "router", "drain": "executor", "sequencer": "sequencer", "anchor": "sequencer"}
 
 
 @pytest.fixture
