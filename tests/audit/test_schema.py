@@ -18,7 +18,8 @@ from tests.logins import as_role
 ROOT = Path(verify.__file__).parent.parent
 DOC = (ROOT / "docs" / "audit-log.md").read_text(encoding="utf-8")
 NAMES = set(verify.TAMPERED.split()) | {
-    "NO_CHECKPOINT", "UNCOVERED_TAIL", "COSIG", "ANCHOR_SIG", "STALE", "UNREADABLE", "CRASH", "RECEIPT_SIG", "RECEIPT_OTHER",
+    "NO_CHECKPOINT", "UNCOVERED_TAIL", "COSIG", "ANCHOR_SIG", "STALE", "UNREADABLE", "CRASH",
+    "RECEIPT_SIG", "RECEIPT_OTHER",
 }  # fmt: skip
 
 

@@ -289,7 +289,7 @@ def settled(seconds: float = 60) -> None:
     raise AssertionError(f"the log did not settle: {queries.health()}")
 
 
-def leader_is_up(process: Process, seconds: float = 30) -> None:
+def leader_is_up(process: Process, seconds: float = 120) -> None:
     """Until the process holds the lock and the log has its birth entries."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
