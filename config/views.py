@@ -21,5 +21,6 @@ def healthz(request: HttpRequest) -> JsonResponse:
         log, work = health(), work_health()
     except DatabaseError:
         return JsonResponse({"status": "no database"}, status=503, headers={"Retry-After": "5"})
+    copies = [{"place": one.mark, "age_s": one.age_s, "overdue": one.overdue} for one in log.anchors]
     told = {"status": "ok", "role": settings.DATABASE_ROLE, "notices": notices(), "log_alarms": log.alarms, **work}
-    return JsonResponse(told)
+    return JsonResponse({**told, "log_copies": copies})

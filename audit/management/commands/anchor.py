@@ -49,4 +49,5 @@ class Command(BaseCommand):
     def _status(self) -> None:
         for place in queries.anchors():
             when = "never" if place.at is None else f"{place.size} entries, {place.at:%Y-%m-%d %H:%M:%S} UTC"
-            self.stdout.write(f"{place.name}: {when}{' FORK' * place.forked}{f' ({place.error})' * bool(place.error)}")
+            wrong = f"{' FORK' * place.forked}{f' ({place.error})' * bool(place.error)}"
+            self.stdout.write(f"{place.mark} {place.name}: {when}{wrong}")
