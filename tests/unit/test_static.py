@@ -12,8 +12,6 @@ SHEETS = ("base.css", "desk.css")
 MADE = re.compile(
     r"(risk|badge|button|notice|count|seg|chart|depth|toast|banner|state|htmx|c|tone|mark|risk-edge)-[\w-]+"
 )
-    r"(risk|badge|button|notice|count|seg|chart|depth|toast|banner|state|htmx|c|tone|mark|risk-edge)-[\w-]+"
-)
 
 
 def classes(name: str) -> set[str]:
