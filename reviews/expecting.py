@@ -50,6 +50,21 @@ def narrowed(payload: Mapping[str, Any], schema: Mapping[str, Any], path: str) -
     return {name: value}, {**rest, "properties": {name: dict(part)}, "required": [name]}
 
 
+def answer_form(payload: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the form is made of that answers an agent's question: its options, its schema, or words."""
+    options, form = payload.get("options"), payload.get("schema")
+    shape: dict[str, Any] = {"title": "Answer"}
+    if options:
+        shape |= {"enum": options}
+    elif isinstance(form, Mapping):
+        shape |= form
+    else:
+        shape |= {"type": "string"}
+    empty: dict[str, Any] | None = {} if shape.get("type") == "object" else None
+    held = payload.get("answer")
+    return {"answer": empty if held is None else held}, {"properties": {"answer": shape}, "required": ["answer"]}
+
+
 def replaced(payload: Mapping[str, Any], path: str, value: object) -> dict[str, Any]:
     """The payload with another value at a dotted path."""
     found = copy.deepcopy(dict(payload))

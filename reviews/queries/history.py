@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from reviews.queries.detail import Detail, Vote
+from reviews.queries.texts import AGENT
 from reviews.states import Status, Verdict
 
 _SAID = {
@@ -69,8 +70,9 @@ def _asked(found: Detail) -> list[Entry]:
 
 
 def _brought(found: Detail) -> list[Entry]:
-    """Evidence that came after the proposal."""
-    later = [one for one in found.evidence if one.at - found.action.created_at > timedelta(seconds=1)]
+    """Evidence that people brought, or that came after the proposal."""
+    soon = found.action.created_at + timedelta(seconds=1)
+    later = [one for one in found.evidence if one.author != AGENT or one.at > soon]
     return [Entry(one.at, "note", f"{one.author} attached evidence", one.title) for one in later]
 
 

@@ -12,10 +12,10 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET
 
-from reviews.expecting import narrowed
+from reviews.expecting import answer_form, narrowed
 from reviews.forms import shown_or_now
 from reviews.masking import folded
-from reviews.models import BindingPrecedent
+from reviews.models import BindingPrecedent, User
 from reviews.policy import minimum_dwell
 from reviews.queries.canaries import debriefs
 from reviews.queries.detail import Detail, by_action, by_ref
@@ -100,7 +100,14 @@ def page_context(request: HttpRequest, found: Detail) -> dict[str, Any]:
         "follow": mine,
         "has_new": mine is not None and found.action.id in unread(user, [found.action.id]),
         "answer_fields": answer_fields(found),
+        "question_fields": _question_fields(found, user),
     }
+
+
+def _question_fields(found: Detail, user: User) -> list[tuple[Any, str]]:
+    """The form of an agent's question, for whoever may answer it."""
+    may = found.kind.question and any(verb.name == "edit" and not verb.why_not for verb in rights.verbs(found, user))
+    return [(field, "") for field in build(*answer_form(found.payload or {}))] if may else []
 
 
 def _own(found: Detail) -> tuple[str, Any]:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from reviews import forms
 from reviews.errors import DeskError, InvalidDecision, InvalidPayload
+from reviews.expecting import answer_form
 from reviews.queries.detail import Detail
 from reviews.queries.payload import changes
 from reviews.reasons import presets
@@ -67,17 +68,7 @@ def _asked(found: Detail, payload: Mapping[str, Any]) -> tuple[Mapping[str, Any]
     """What the form is made of: the whole payload, but of a question only its answer."""
     if not found.kind.question:
         return payload, found.schema
-    options, form = payload.get("options"), payload.get("schema")
-    shape: dict[str, Any] = {"title": "Answer"}
-    if options:
-        shape |= {"enum": options}
-    elif isinstance(form, Mapping):
-        shape |= form
-    else:
-        shape |= {"type": "string"}
-    empty: dict[str, Any] | None = {} if shape.get("type") == "object" else None
-    held = payload.get("answer")
-    return {"answer": empty if held is None else held}, {"properties": {"answer": shape}, "required": ["answer"]}
+    return answer_form(payload)
 
 
 def edited(request: HttpRequest, found: Detail) -> Draft:

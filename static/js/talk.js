@@ -34,6 +34,13 @@ command("copy", async (button) => {
   }
 });
 
+// A question's form stands on the page: its key goes there.
+command("answer", (link) => {
+  const form = $("#answer-question", link.closest("#detail"));
+  form?.scrollIntoView({ block: "nearest" });
+  $(".schema-form :is(input:not([type=hidden]), select, textarea)", form)?.focus();
+});
+
 // Cited with no form open: the precedent's own control opens one, with the words in it.
 body.addEventListener("desk:cite", ({ detail }) => $(`[data-cited="${CSS.escape(detail)}"]`)?.click());
 
