@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -17,6 +18,7 @@ from reviews.queries.meaning import resolve
 from reviews.queries.orders import ORDERS, Order, order_of
 from reviews.queries.reach import Reader
 from reviews.queries.rows import Row, rows
+from reviews.queries.talk import unread
 from reviews.views.edge import reader_of, with_query
 
 ROWS, MOST_ROWS = 50, 500
@@ -74,6 +76,11 @@ class Listing:
     @cached_property
     def rows(self) -> list[Row]:
         return rows(self.keys.ids, self.reader.queues) if self.keys.ids else []
+
+    @cached_property
+    def unread(self) -> set[UUID]:
+        """The actions on this page in which something is new to this reader, who follows them."""
+        return unread(self.reader.user, [row.action for row in self.rows]) if self.rows else set()
 
     @cached_property
     def found(self) -> counting.Tally:

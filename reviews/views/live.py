@@ -46,6 +46,7 @@ def _news(request: HttpRequest, found: Listing) -> dict[str, Any]:
         "rows": [] if many else differ,
         "many": many,
         "fresh": _fresh(request, found, marks),
+        "unread": found.unread,
         "detail_query": found.detail_query,
     }
 

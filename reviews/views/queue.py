@@ -73,6 +73,7 @@ def _rows_context(request: HttpRequest, found: Listing) -> dict[str, Any]:
     return {
         "listing": found,
         "rows": found.rows,
+        "unread": found.unread,
         "keys": found.keys,
         "searched": f"{found.keys.searched or 0:,}",
         "opened": stamp_shown(user, LIST),

@@ -63,3 +63,33 @@ def test_no_page_of_the_queue_counts_without_a_bound(house: build.House, ada: Br
     counts = [sql for sql in asked if "count(*)" in sql.lower() and "reviews_item" in sql]
     assert counts
     assert [sql for sql in counts if "LIMIT" not in sql] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "index"),
+    [
+        ("/queue/?q=needle", "search_text_words"),
+        ("/queue/?q=customer:8812", "search_text_fields"),
+        ("/queue/?q=assignee:@me", "item_assignee"),
+        ("/queue/?q=is:clarifying", "item_asked"),
+        ("/queue/?q=is:decided", "item_closed"),
+        ("/queue/?q=tag:vip", "tag_hanging"),
+    ],
+)
+def test_what_few_rows_have_is_fetched_by_its_own_index(house: build.House, ada: Browser, url: str, index: str) -> None:
+    for _ in range(3):
+        build.decide(house, build.pending(house))
+    build.pending(house)
+    with CaptureQueriesContext(connection) as queries:
+        ada.get(url)
+    pages = [q["sql"] for q in queries.captured_queries if "AS k0" in q["sql"]]
+    assert pages
+    with connection.cursor() as cursor:
+        for setting in ("enable_seqscan", "enable_sort"):
+            cursor.execute(f"SET LOCAL {setting} = off")
+        plans = []
+        for sql in pages:
+            cursor.execute(f"EXPLAIN {sql}")
+            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+    assert any(index in found for found in plans), plans
+    assert not any("Seq Scan on reviews_searchtext" in found for found in plans)
