@@ -27,6 +27,12 @@ def offered(kind: ActionType, verb: str) -> tuple[Preset, ...]:
     return by_use(known, _used(kind.name, verb)) if kind.name else known
 
 
+def offered_for(types: set[str], verb: str) -> tuple[Preset, ...]:
+    """For several items at once: a type's own reasons where all are of one type, otherwise the usual ones."""
+    kind = ActionType.objects.filter(name__in=types).first() if len(types) == 1 else None
+    return offered(kind or ActionType(presets={}), verb)
+
+
 def _used(kind: str, verb: str) -> dict[str, int]:
     key = f"reasons-{kind}-{verb}"
     found = caches["memory"].get(key)

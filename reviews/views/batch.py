@@ -13,13 +13,12 @@ from django.views.decorators.http import require_POST
 
 from reviews import forms
 from reviews.errors import DeskError, InvalidDecision
-from reviews.models import ActionType, DeskItem
 from reviews.policy import batch_dwell
 from reviews.queries.canaries import debriefs
+from reviews.queries.chosen import ids_of
 from reviews.queries.odd import odd_ones
-from reviews.queries.reasons import offered
-from reviews.queries.rows import Row, rows
-from reviews.reasons import Preset
+from reviews.queries.reasons import offered_for
+from reviews.queries.rows import rows
 from reviews.schemas import ItemResult
 from reviews.services import batch_decide, retract_batch, shown_at, stamp_shown
 from reviews.states import Verdict
@@ -41,9 +40,7 @@ BATCH = "batch"  # the subject of the preview's stamp
 def _selection(request: HttpRequest) -> tuple[list[forms.Chosen], dict[int, UUID]]:
     """What was ticked, and the items among it that this reader reaches."""
     chosen = forms.chosen(request.POST)
-    queues = list(reader_of(request).queues)
-    found = DeskItem.objects.filter(ref__in=[one.ref for one in chosen], queue__in=queues)
-    return chosen, dict(found.values_list("ref", "id"))
+    return chosen, ids_of((one.ref for one in chosen), reader_of(request).queues)
 
 
 def _verdict(request: HttpRequest) -> Verdict:
@@ -69,7 +66,7 @@ def _preview(request: HttpRequest, *, refusal: DeskError | None = None) -> HttpR
         "items": [f"ACT-{one.ref}:{one.version}:{one.digest.hex()}" for one in chosen if one.ref in ids],
         "odd": odd_ones(found),
         "notes": {f"ACT-{ref}": words for ref, words in forms.row_notes(request.POST).items()},
-        "presets": _presets(found, verdict),
+        "presets": offered_for({row.type for row in found}, verdict.value),
         "opened": request.POST.get("opened") or stamp_shown(user, BATCH),
         "dwell": batch_dwell(len(found), settings.TIMINGS),
         "q": request.POST.get("q", "")[:1000],
@@ -78,13 +75,6 @@ def _preview(request: HttpRequest, *, refusal: DeskError | None = None) -> HttpR
     }
     template = "reviews/batch.html#form" if is_partial(request) else "reviews/batch.html"
     return render(request, template, given, status=refusal.status if refusal else 200)
-
-
-def _presets(found: list[Row], verdict: Verdict) -> tuple[Preset, ...]:
-    """The reasons on offer: a type's own where all are of one type."""
-    types = {row.type for row in found}
-    kind = ActionType.objects.filter(name=types.pop()).first() if len(types) == 1 else None
-    return offered(kind or ActionType(presets={}), verdict.value)
 
 
 @require_POST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from reviews import forms
 from reviews.errors import DeskError, InvalidDecision
-from reviews.models import DeskItem, User
+from reviews.queries.chosen import ids_of, person, queues_of
 from reviews.queries.grammar import BadQuery
 from reviews.reasons import DEFAULTS
 from reviews.schemas import ItemResult
@@ -48,14 +49,13 @@ def _of_all(request: HttpRequest) -> bool:
 
 def _form(request: HttpRequest, *, refusal: DeskError | None = None) -> HttpResponse:
     ids, count = _chosen(request)
-    queues = set(DeskItem.objects.filter(id__in=ids).values_list("queue", flat=True))
     given = {
         "count": len(ids),
         "left_out": max(0, count - len(ids)),
         "all": _of_all(request),
         "items": request.POST.getlist("item"),
         "q": _query(request),
-        "people": _people(request, queues),
+        "people": _people(request, queues_of(ids)),
         "teams": _teams(),
         "presets": DEFAULTS["escalate"],
         "kept": request.POST,
@@ -74,10 +74,7 @@ def _chosen(request: HttpRequest) -> tuple[list[UUID], int]:
     if _of_all(request):
         return _matching(request)
     chosen = forms.chosen(request.POST)
-    queues = list(reader_of(request).queues)
-    found = dict(
-        DeskItem.objects.filter(ref__in=[one.ref for one in chosen], queue__in=queues).values_list("ref", "id")
-    )
+    found = ids_of((one.ref for one in chosen), reader_of(request).queues)
     return [found[one.ref] for one in chosen if one.ref in found], len(found)
 
 
@@ -92,7 +89,7 @@ def _matching(request: HttpRequest) -> tuple[list[UUID], int]:
     return found.keys.ids, max(found.found.n or 0, len(found.keys.ids))
 
 
-def _people(request: HttpRequest, queues: set[str]) -> list[User]:
+def _people(request: HttpRequest, queues: set[str]) -> list[Any]:
     """Who sees every one of these queues."""
     reader = reader_of(request)
     seen = [{person.pk: person for person in reader.colleagues(queue)} for queue in queues]
@@ -121,11 +118,10 @@ def _done(request: HttpRequest, verb: str) -> HttpResponse:
 
 def _assign(request: HttpRequest, ids: Sequence[UUID]) -> list[ItemResult]:
     wanted = request.POST.get("user", "")
-    known = wanted.isascii() and wanted.isdigit() and len(wanted) < 10
-    person = User.objects.filter(pk=int(wanted), is_active=True).first() if known else None
-    if wanted and person is None:
+    chosen = person(wanted)
+    if wanted and chosen is None:
         raise InvalidDecision("choose somebody who sees this queue")
-    return assign_many(items=ids, assignee=person, by=by_of(request))
+    return assign_many(items=ids, assignee=chosen, by=by_of(request))
 
 
 def _claim(request: HttpRequest, ids: Sequence[UUID]) -> list[ItemResult]:
