@@ -52,6 +52,12 @@ class InvalidView(DeskError):
     code, status = "invalid_view", 422
 
 
+class ReasonNeeded(InvalidDecision):
+    """This verdict must say why."""
+
+    code = "reason_needed"
+
+
 class TooFast(InvalidDecision):
     """More decisions in a minute than this risk allows. `wait`: seconds."""
 

@@ -97,6 +97,7 @@ class TypePolicyForm(forms.Form):
     reject = forms.IntegerField(label="Batch rejection", min_value=1, max_value=1000)
     dwell = forms.IntegerField(
         label="Open for at least, seconds",
+        required=False,
         min_value=0,
         max_value=600,
         help_text="Before a verdict on it counts. Less than the usual for its risk changes nothing.",
@@ -192,7 +193,7 @@ def to_plain(
         "deny": data["deny"],
         "batch": {name: data[name] for name in ("approve_low", "approve_medium", "reject")},
         "clock": {"within": data["within"], "to": data["to"]},
-        "pace": {"dwell": data["dwell"], "per_minute": data["per_minute"]},
+        "pace": {"dwell": data["dwell"] or 0, "per_minute": data["per_minute"]},
         "overrides": [_override(o, signed, lead) for o in overrides],
     }
     if data["currency"]:

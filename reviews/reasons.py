@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from reviews.errors import InvalidDecision
+from reviews.errors import InvalidDecision, ReasonNeeded
 from reviews.schemas import MAX_NOTE
 from reviews.states import Risk, Verdict
 
@@ -73,7 +73,7 @@ def worded(kind: HasPresets, verb: str, code: str, rationale: str, *, required: 
         raise InvalidDecision(f"say what the other reason is, in {SHORTEST_OTHER} letters or more")
     words = words or known.get(code, "")
     if required and not words:
-        raise InvalidDecision(f"a reason is needed: {required}" if isinstance(required, str) else "a reason is needed")
+        raise ReasonNeeded(f"a reason is needed: {required}" if isinstance(required, str) else "a reason is needed")
     return words
 
 

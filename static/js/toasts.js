@@ -20,7 +20,7 @@ export function answered(given) {
 function refused(given, row) {
   tone("refused");
   // A row's approval that lacks a reason is asked for it.
-  if (row && given.dataset.status === "422" && given.dataset.refused === "invalid_decision") return askWhy(row, given);
+  if (row && given.dataset.status === "422" && given.dataset.refused === "reason_needed") return askWhy(row, given);
   if (given.dataset.status === "409" && current()) body.dispatchEvent(new CustomEvent("desk:changed"));
   announce(given.textContent.trim());
 }
