@@ -31,12 +31,24 @@ from reviews.models import Decision  # noqa: E402
 from reviews.schemas import Proposal  # noqa: E402
 from tests import build  # noqa: E402
 from tests.browser import chrome, scene  # noqa: E402
-from tests.browser.hands import STOPWATCH, Keys, ref  # noqa: E402
+from tests.browser.hands import Keys, ref  # noqa: E402
 from tests.browser.site import Site, site  # noqa: E402
 from tests.logins import as_role  # noqa: E402
 
 PACE = 60 / 90 + 0.03  # seconds between low-risk decisions: 90 a minute are allowed
 LOOK = {"low": 0.5, "medium": 2.2, "high": 8.5}  # seconds that the server demands, and a little
+# Milliseconds from each key to the first row that left the list, as the page itself measures them.
+STOPWATCH = """() => {
+    window.taken = [];
+    let pressed = 0;
+    addEventListener("keydown", () => { pressed = performance.now(); }, true);
+    const gone = (change) => [...change.removedNodes].some((node) => node.matches?.("tr.item"));
+    new MutationObserver((all) => {
+        if (!pressed || !all.some(gone)) return;
+        taken.push(performance.now() - pressed);
+        pressed = 0;
+    }).observe(document.querySelector("#batch"), { childList: true, subtree: true });
+}"""
 KINDS = {"low": "mail.send", "medium": "refund.issue", "high": "payout.release"}
 PAYOUT = {"supplier": "Oak & Sons", "amount": 245_000, "iban": "DE02120300000000202051", "lines": []}
 
@@ -92,26 +104,23 @@ def at_one_key(page: Any, items: list[Any], word: str) -> tuple[float, Keys]:
     page.locator("tr.item").first.focus()
     keys = Keys(page)
     page.wait_for_timeout(600)
-    started = time.monotonic()
+    started = gone = time.monotonic()
     for number in range(len(items)):
-        due = started + number * PACE
+        due = max(started + number * PACE, gone + LOOK["low"])
         page.wait_for_timeout(max(0.0, (due - time.monotonic()) * 1000))
         row = page.locator("tr.item:focus").get_attribute("id", timeout=10_000)
-        _press_until_gone(page, keys, row)
-    return time.monotonic() - started, keys
-
-
-def _press_until_gone(page: Any, keys: Keys, row: str, times: int = 4) -> None:
-    """A reviewer whose key was refused, as too early on a busy machine, presses it again; each press counts."""
-    for last in [False] * (times - 1) + [True]:
         keys.press("a")
-        try:
-            page.locator(f"#{row}").wait_for(state="detached", timeout=2_500)
-        except NoAnswer:
-            if last:
-                raise
-        else:
-            return
+        _demand_gone(page, str(row))
+        gone = time.monotonic()
+    return gone - started, keys
+
+
+def _demand_gone(page: Any, row: str) -> None:
+    try:
+        page.locator(f"#{row}").wait_for(state="detached", timeout=10_000)
+    except NoAnswer:
+        said = page.locator("#toasts, #dialog[open]").all_inner_texts()
+        sys.exit(f"bench: {row} does not go; the desk says: {' '.join(said)[:300]}")
 
 
 def a_day(page: Any, items: list[Any], word: str) -> tuple[float, Keys]:
@@ -127,7 +136,7 @@ def a_day(page: Any, items: list[Any], word: str) -> tuple[float, Keys]:
         page.locator(f'#preview #detail[data-ref="{ref(item)}"]').wait_for()
         page.wait_for_timeout(LOOK[item.risk] * 1000)
         _decide(page, keys, refuse=number % 8 == 7, reason=item.risk == "high")
-        page.locator(f"#row-{ref(item)}").wait_for(state="detached", timeout=10_000)
+        _demand_gone(page, f"row-{ref(item)}")
     return time.monotonic() - started, keys
 
 
