@@ -10,7 +10,9 @@ import base64
 import functools
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -27,16 +29,26 @@ HEADER = "assentry-receipt/v1"
 MMD_SECONDS = 10
 SIGNING = ("web", "router", "one")
 UNPROMISED = """
-    SELECT e.id, e.leaf_hash FROM audit.event e
+    SELECT e.id, e.leaf_hash, clock_timestamp() FROM audit.event e
     WHERE e.case_id = ANY (%s) AND e.name = ANY (%s)
       AND NOT EXISTS (SELECT FROM audit.receipt r WHERE r.event_id = e.id)
     ORDER BY e.n
 """
 KEEP = """
+    SELECT set_config('synchronous_commit', 'off', true);
     INSERT INTO audit.receipt (event_id, note) SELECT i, t FROM unnest(%s::uuid[], %s::text[]) AS given (i, t)
     ON CONFLICT (event_id) DO NOTHING
 """
 _waiting: set[str] = set()
+_shown: set[str] = set()
+
+
+class Promise(NamedTuple):
+    """A committed event, its leaf hash, and when it is promised, by the database's clock."""
+
+    event: UUID
+    leaf_hash: bytes
+    at: datetime
 
 
 def promise(entries: Iterable[Entry]) -> None:
@@ -48,7 +60,7 @@ def promise(entries: Iterable[Entry]) -> None:
     if role() == "router":
         cases = {entry.case for entry in entries}
         transaction.on_commit(lambda: _waiting.update(cases), robust=True)
-    elif role() in SIGNING and (made := [(e.id, e.hash) for e in entries if e.name in RECEIPTED]):
+    elif role() in SIGNING and (made := [Promise(e.id, e.hash, e.at) for e in entries if e.name in RECEIPTED]):
         transaction.on_commit(lambda: give(made), robust=True)
 
 
@@ -60,7 +72,7 @@ def give_waiting() -> int:
     _waiting.difference_update(cases)
     with connection.cursor() as cursor:
         cursor.execute(UNPROMISED, [cases, [str(name) for name in RECEIPTED]])
-        made = [(event, bytes(leaf_hash)) for event, leaf_hash in cursor.fetchall()]
+        made = [Promise(event, bytes(leaf_hash), at) for event, leaf_hash, at in cursor.fetchall()]
     give(made)
     return len(made)
 
@@ -69,35 +81,44 @@ def kept(events: Sequence[UUID]) -> list[str]:
     """The receipts of these events, in the order of the log; one that is not there yet is made. Login: web."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.id, e.leaf_hash, r.note FROM audit.event_web e LEFT JOIN audit.receipt r ON r.event_id = e.id"
+            "SELECT e.id, e.leaf_hash, clock_timestamp(), r.note"
+            " FROM audit.event_web e LEFT JOIN audit.receipt r ON r.event_id = e.id"
             " WHERE e.id = ANY (%s) AND e.name = ANY (%s) ORDER BY e.n",
             [list(events), [str(name) for name in RECEIPTED]],
         )
         rows = cursor.fetchall()
-    made = iter(give([(event, bytes(leaf_hash)) for event, leaf_hash, text in rows if text is None]))
-    return [next(made) if text is None else text for _, _, text in rows]
+    made = iter(give([Promise(event, bytes(leaf_hash), at) for event, leaf_hash, at, text in rows if text is None]))
+    return [next(made) if text is None else text for *_, text in rows]
 
 
-def give(events: Sequence[tuple[UUID, bytes]]) -> list[str]:
-    """Sign a receipt for each committed event (id, leaf hash) and keep it. Not inside the event's transaction."""
-    if not events:
+def give(promises: Sequence[Promise]) -> list[str]:
+    """Sign a receipt for each committed event and keep it. Not inside the event's transaction."""
+    if not promises:
         return []
+    signer = _signer(role(), settings.SECRETS_DIR, settings.LOG_ORIGIN)
+    made = [_receipt(signer, one) for one in promises]
+    _show(signer.vkey)
     with transaction.atomic(), connection.cursor() as cursor:
         # A receipt lost in a crash is made again when somebody asks for it; nobody waits for the disk.
-        cursor.execute("SELECT set_config('synchronous_commit', 'off', true), clock_timestamp()")
-        at = stamp(cursor.fetchone()[1])
-        signer = _signer(role(), settings.SECRETS_DIR, settings.LOG_ORIGIN)
-        made = [_receipt(signer, event, leaf_hash, at) for event, leaf_hash in events]
-        cursor.execute(
-            "INSERT INTO audit.receipt_key (vkey, role) VALUES (%s, %s) ON CONFLICT (vkey) DO NOTHING",
-            [signer.vkey, role()],
-        )
-        cursor.execute(KEEP, [[event for event, _ in events], made])
+        cursor.execute(KEEP, [[one.event for one in promises], made])
     return made
 
 
-def _receipt(signer: Signer, event: UUID, leaf_hash: bytes, at: str) -> str:
-    lines = (HEADER, settings.LOG_ORIGIN, str(event), base64.b64encode(leaf_hash).decode(), at, str(MMD_SECONDS))
+def _show(vkey: str) -> None:
+    """Put the public half where exports find it, once a process."""
+    if vkey in _shown:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit.receipt_key (vkey, role) VALUES (%s, %s) ON CONFLICT (vkey) DO NOTHING", [vkey, role()]
+        )
+    if not connection.in_atomic_block:
+        _shown.add(vkey)
+
+
+def _receipt(signer: Signer, one: Promise) -> str:
+    leaf_hash = base64.b64encode(one.leaf_hash).decode()
+    lines = (HEADER, settings.LOG_ORIGIN, str(one.event), leaf_hash, stamp(one.at), str(MMD_SECONDS))
     body = "\n".join(lines) + "\n"
     return note(body, signer.sign(body))
 

@@ -23,6 +23,6 @@ def receipt(request: HttpRequest, event: UUID) -> HttpResponse:
     mine = found.actor_ref == getattr(request.user, "pseudonym", None)
     if not (mine or request.user.has_perm("audit.view_audit")):
         raise Http404
-    text = found.note or receipts.give([(event, found.leaf_hash)])[0]
+    text = found.note or receipts.kept([event])[0]
     name = f'attachment; filename="receipt-{event}.txt"'
     return HttpResponse(text, content_type="text/plain; charset=utf-8", headers={"Content-Disposition": name})

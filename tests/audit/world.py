@@ -162,7 +162,7 @@ class World:
         """What whoever decided was given and keeps: signed with web's own key, which the database names."""
         kept = self.folder / f"receipt-{entry.id}"
         with as_role("web"):
-            kept.write_text(receipts.give([(entry.id, entry.hash)])[0])
+            kept.write_text(receipts.give([receipts.Promise(entry.id, entry.hash, now())])[0])
         return kept
 
     def index_of_last(self) -> int:
