@@ -85,6 +85,7 @@ urlpatterns = [
     path("sign-in/", account.sign_in, name="account_login"),  # what allauth calls these
     path("sign-in/code/", account.second_factor, name="mfa_authenticate"),
     path("settings/factors/", include("reviews.urls_factors")),
+    path("", include("reviews.urls_outside")),
     path("", include("reviews.urls_people")),
     path("sign-out/", account.sign_out, name="sign_out"),
 ]
