@@ -142,6 +142,10 @@ class FindForm(_Dressed):
             raise forms.ValidationError("Fill in one way to find the texts, and only one.")
         if bool(values.get("kind")) != bool(values.get("value")):
             raise forms.ValidationError("A subject is a kind and a value: customer_id and 8812.")
+        if values.get("value") and lookup_of("customer_id", "8812") is None:
+            raise forms.ValidationError(
+                "The file `subjects` is not in this process's secrets: nobody can be looked up."
+            )
         return values
 
     def wanted(self) -> Wanted:

@@ -198,11 +198,11 @@ def value(lies: Lying) -> str | None:
 
 
 def _unsealed(blob: bytes) -> tuple[bytes, bytes]:
-    head = 2 + ENTRY * blob[1]
-    entries, nonce, hidden = blob[2:head], blob[head : head + 12], blob[head + 12 :]
     try:
+        head = 2 + ENTRY * blob[1]
+        entries, nonce, hidden = blob[2:head], blob[head : head + 12], blob[head + 12 :]
         text = AESGCM(_row_key(entries)).decrypt(nonce, hidden, entries)
-    except (InvalidTag, ValueError) as error:
+    except (InvalidTag, ValueError, IndexError) as error:
         raise CannotOpen("its key does not open it") from error
     return text[:SALT], text[SALT:]
 

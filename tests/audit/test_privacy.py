@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.test import override_settings
 
 from agents.services import cancel_run
 from audit import erasable, indexing, privacy, queries
@@ -262,6 +263,8 @@ def test_the_pages_find_show_erase_and_keep_a_register(house: build.House) -> No
     assert "8812" not in register.text
     nothing = lin.get(url)
     assert "Nothing to erase" in nothing.text or "None of this may be erased now" in nothing.text
+    with override_settings(SUBJECT_SECRET=None):
+        assert "nobody can be looked up" in lin.get(url).text
     for address, status in (("?case=a&words=b", 422), ("?kind=customer", 422), ("?words=%00", 422), ("", 200)):
         assert lin.get(f"/audit/erase/{address}").status == status
     held = lin.post("/audit/holds/", {"scope": "type", "type": "refund.issue", "reason": "a court asked"})

@@ -134,6 +134,7 @@ def test_what_was_swapped_or_is_no_sealed_text_reaches_nobody(sealed: build.Hous
     with pytest.raises(Exception, match=r"erased|cannot be"):
         build.decide(sealed, item)
     for junk in (b"", b"\x01", b"\x01\x01" + bytes(300), b"{}"):
+        assert seal.plain(bytes(32), 1, junk) is None
         with pytest.raises(DatabaseError), transaction.atomic():
             sql("INSERT INTO reviews_revisionbody (revision_id, salt, scheme, body) VALUES ("
                 "(SELECT id FROM reviews_revision LIMIT 1), %s, 1, %s)", bytes(32), junk)  # fmt: skip
