@@ -11,9 +11,10 @@ from agents import registry as agents_registry
 from agents.handlers import question_ask
 from reviews.ids import new_id
 from reviews.models import Decision, Item, Queue, Reach, Revision, RevisionBody
+from reviews.registry import DeskType
 from reviews.schemas import Proposal
 from reviews.services import propose, sync_types
-from reviews.states import Status
+from reviews.states import EffectMode, Reversibility, Risk, Status
 from tests import build
 from tests.logins import as_role
 from tests.web.pages import HX, Browser, nothing_changes
@@ -166,3 +167,43 @@ def test_question_is_answered_and_not_approved(house: build.House, ada: Browser,
 def test_answer_that_is_no_option_is_refused(house: build.House, ada: Browser, question: Item) -> None:
     with nothing_changes():
         assert ada.send(question, "edit", approve="1", **{"f-answer": '"west"'}).status == 422
+
+
+ORDER = DeskType(
+    name="order.place", label="Order", template="Order for {customer}",
+    schema={
+        "type": "object", "additionalProperties": False, "required": ["customer", "lines"],
+        "properties": {
+            "customer": {"type": "string", "readOnly": True},
+            "lines": {"type": "array", "maxItems": 3, "items": {
+                "type": "object", "additionalProperties": False, "required": ["sku", "quantity"],
+                "properties": {"sku": {"type": "string"}, "quantity": {"type": "integer", "maximum": 9}}}},
+        },
+    },
+    risk=Risk.LOW, reversibility=Reversibility.REVERSIBLE, effect_mode=EffectMode.IDEMPOTENT, queue="support",
+)  # fmt: skip
+
+
+def test_rows_come_and_go_by_buttons_of_the_form_and_errors_stand_at_their_fields(
+    house: build.House, ada: Browser
+) -> None:
+    with as_role("web"):
+        sync_types(types=(*build.TYPES, ORDER), principals=[])
+        payload = {"customer": "8812", "lines": [{"sku": "a", "quantity": 1}, {"sku": "b", "quantity": 2}]}
+        made = propose(
+            proposal=Proposal(type="order.place", payload=payload, dedup_key=str(new_id())), principal=house.agent.id
+        )
+    build.route()
+    item = build.item_of(made.id)
+    first = {"k-lines": "0,1", "f-lines[0].sku": "a", "f-lines[0].quantity": "1", "f-lines[1].sku": "b"}
+    with nothing_changes():
+        grown = ada.send(item, "edit", do="add:lines", **first)
+        dropped = ada.send(item, "edit", do="drop:lines[0]", **first)
+        wrong = ada.send(item, "edit", **{**first, "f-lines[1].quantity": "10"}, **WHY)
+    assert (grown.status, grown.field("k-lines"), 'name="f-lines[2].sku"' in grown.text) == (200, "0,1,+", True)
+    assert dropped.field("k-lines") == "1" and 'name="f-lines[0].sku" value="b"' in dropped.text
+    assert wrong.status == 422 and 'id="f-lines[1].quantity-error"' in wrong.text and "to 9" in wrong.plain
+    assert 'name="f-customer"' not in wrong.text
+    saved = {"k-lines": "1,+", "f-lines[0].sku": "b", "f-lines[1].sku": "c", "f-lines[1].quantity": "3"}
+    assert ada.send(item, "edit", **saved, **WHY).status == 303
+    assert body(item, 2) == {"customer": "8812", "lines": [{"sku": "b", "quantity": 2}, {"sku": "c", "quantity": 3}]}
