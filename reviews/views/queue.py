@@ -22,7 +22,7 @@ from reviews.queries.contents import FLAGS, NAMED_FLOORS, ROUTINE
 from reviews.queries.filters import UNKNOWN, Filter
 from reviews.queries.grammar import KEYS
 from reviews.queries.meaning import IS_WORDS, REVERSIBLE
-from reviews.queries.orders import OFFERED, ORDERS
+from reviews.queries.orders import OFFERED, ORDERS, URGENT
 from reviews.queries.saved_views import default_of, find
 from reviews.services import stamp_shown
 from reviews.states import Level, Risk
@@ -65,7 +65,7 @@ def _elsewhere(request: HttpRequest) -> str:
     tab = find(given["view"], user)
     if tab is None:
         raise NotFound("there is no such view")
-    return "" if tab.kind == "all" else tab.url
+    return tab.url if tab.query or tab.order != URGENT.name else ""  # such a view is its own address
 
 
 def _rows_context(request: HttpRequest, found: Listing) -> dict[str, Any]:

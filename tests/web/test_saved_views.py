@@ -165,6 +165,14 @@ def test_default_view_is_what_the_queue_opens_with(house: build.House, ada: Brow
     assert ada.get("/queue/").status == 200
 
 
+def test_view_of_everything_is_its_own_address(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    address = keep(ada, "All of it", "").location
+    assert ada.get(address).refs == [f"ACT-{item.ref}"]
+    ada.post("/views/default/", {"view": parse_qs(urlsplit(address).query)["view"][0]})
+    assert ada.get(ada.get("/queue/").location).refs == [f"ACT-{item.ref}"]
+
+
 def test_deleted_view_is_brought_back_unless_its_name_is_taken(house: build.House, ada: Browser) -> None:
     keep(ada, "Mornings", "age:>2h")
     view = SavedView.objects.get()
