@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
 from django.db.models.functions import Now
 
-from reviews.errors import DeskError
 from reviews.models import (
     Action,
     BindingPrecedent,
@@ -25,7 +25,7 @@ from reviews.policy import money
 from reviews.queries.detail import Detail
 from reviews.queries.payload import Change, changes
 from reviews.queries.rationales import rationales
-from reviews.registry import payload_of
+from reviews.queries.texts import version
 from reviews.states import Status, Verdict
 from reviews.visible import clip
 
@@ -56,6 +56,7 @@ class Shown:
     similarity: int | None
     differs: tuple[Change, ...]
     more: int
+    readable: bool
     rationale: str
     who: str
     at: datetime
@@ -179,17 +180,10 @@ def _cards(found: Detail, actions: Sequence[UUID]) -> dict[UUID, Shown]:
 
 
 def _payloads(actions: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
-    """The payload that was decided; erased, sealed and unreadable ones are left out."""
-    rows = Revision.objects.filter(action__in=actions, body__scheme=0).select_related("body", "action")
-    found: dict[UUID, Mapping[str, Any]] = {}
-    for row in rows:
-        if row.number != row.action.revision:
-            continue
-        try:
-            found[row.action_id] = payload_of(row.body.body)
-        except DeskError:
-            continue
-    return found
+    """The payload that was decided; erased and unreadable ones are left out."""
+    rows = Revision.objects.filter(action__in=actions, number=F("action__revision")).select_related("body", "action")
+    payloads = {row.action_id: version(row).payload for row in rows}
+    return {action: payload for action, payload in payloads.items() if payload is not None}
 
 
 def _card(
@@ -215,6 +209,7 @@ def _card(
         similarity=None,
         differs=tuple(_short(found, one) for one in differs[:MOST_DIFFERENCES]),
         more=max(0, len(differs) - MOST_DIFFERENCES),
+        readable=its is not None,
         rationale=why.get(vote.event_id, ""),
         who=str(vote.reviewer),
         at=vote.created_at,

@@ -103,10 +103,10 @@ def plain(row: Any) -> bytes | None:
 
 def versions(action: Action) -> list[Version]:
     rows = Revision.objects.filter(action=action).select_related("author", "body").order_by("number")
-    return [_version(row) for row in rows]
+    return [version(row) for row in rows]
 
 
-def _version(row: Revision) -> Version:
+def version(row: Revision) -> Version:
     body = plain(row)
     return Version(
         number=row.number,

@@ -193,8 +193,9 @@ def _fitting(case: Case, question: UUID, given: _Answer) -> str:
 
 
 def _expected(question: UUID) -> Mapping[str, Any]:
-    body = MessageBody.objects.filter(message=question, scheme=0).values_list("body", flat=True).first()
-    found = decode(bytes(body)).get("expects") if body is not None else None
+    row = MessageBody.objects.filter(message=question).select_related("message").first()
+    body = row.plain if row is not None else None
+    found = decode(body).get("expects") if body is not None else None
     return found if isinstance(found, dict) else {}
 
 

@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,8 @@ from django.db import connection, transaction
 from django.db.models import BinaryField, Q
 from django.db.models.functions import Now, Substr
 
+from audit import seal
+from audit.words import hidden, tokens
 from reviews.likeness import LONGEST, likeness, normalised, short_values, strings, usual
 from reviews.masking import masked, redacted
 from reviews.models import (
@@ -102,12 +104,26 @@ def _case(action: Action) -> _Case | None:
         return None
     found, currency = amount(action.type, read.payload)
     shown = redacted(read.payload)
-    return _Case(
-        words=normalised(list(strings(shown))),
-        context=normalised([masked(text) for text in _told(action)]),
-        fields=short_values(shown),
-        amount=found,
-        currency=currency,
+    return _kept_secret(
+        _Case(
+            words=normalised(list(strings(shown))),
+            context=normalised([masked(text) for text in _told(action)]),
+            fields=short_values(shown),
+            amount=found,
+            currency=currency,
+        )
+    )
+
+
+def _kept_secret(case: _Case) -> _Case:
+    """Where texts lie sealed, cases are compared by keyed hashes of their words: no plaintext lies beside the seal."""
+    if not seal.is_on():
+        return case
+    return replace(
+        case,
+        words=" ".join(tokens(case.words))[:LONGEST],
+        context=" ".join(tokens(case.context))[:LONGEST],
+        fields={path: hidden(str(value)) for path, value in case.fields.items()},
     )
 
 
@@ -157,12 +173,17 @@ def _find(action: Action) -> None:
         action=action,
         revision=action.revision,
         looked_at=len(compared),
-        usual=usual(case.fields, _earlier(action)) if case else {},
+        usual=_usual(case, action) if case else {},
     )
     Precedent.objects.bulk_create(
         Precedent(search=search, place=place, action_id=one.action, similarity=one.similarity)
         for place, one in enumerate(_chosen(compared), 1)
     )
+
+
+def _usual(case: _Case, action: Action) -> dict[str, dict[str, Any]]:
+    found = usual(case.fields, _earlier(action))
+    return {path: facts | {"common": ""} for path, facts in found.items()} if seal.is_on() else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from audit import keys
 from reviews import services
 from reviews.models import Item, Precedent, PrecedentDue, PrecedentSearch, PrecedentText
 from tests import build
@@ -66,18 +70,19 @@ def test_equal_values_and_a_near_amount_decide_between_equal_words(house: build.
     assert order.index(near.action_id) < order.index(far.action_id)
 
 
-def test_what_is_not_released_expired_or_of_another_type_is_no_precedent(house: build.House) -> None:
+def test_what_is_not_released_waits_or_is_of_another_type_is_no_precedent(
+    house: build.House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build.pending(house, "refund.issue", payload={"customer": "1", "amount": 1, "note": BROKEN})
     refund(house, BROKEN)
     mail = build.pending(house, payload={"to": "kim@example.org", "subject": BROKEN})
+    build.timings(monkeypatch, undo_low=60)
     build.decide(house, mail)  # decided, and still in its undo window
     other = build.pending(house, payload={"to": "kim@example.org", "subject": BROKEN})
     tend()
     assert found(other) == []
     assert PrecedentText.objects.filter(action=mail.action_id).count() == 0
-    build.wait_for_release(mail.action_id)
-    tend()
-    assert PrecedentText.objects.filter(action=mail.action_id).count() == 1
+    assert PrecedentDue.objects.filter(action=mail.action_id, what="keep").count() == 1  # it is looked at again
 
 
 def test_a_vote_taken_back_leaves_no_precedent(house: build.House) -> None:
@@ -171,3 +176,19 @@ def test_what_is_usual_is_told_with_the_outlier_marked(house: build.House) -> No
     assert usual["amount"]["out"] is True
     assert usual["amount"]["median"] in range(4_000, 4_080)
     assert usual["customer"]["out"] is False
+
+
+def test_where_texts_lie_sealed_cases_are_compared_without_a_plain_word_beside_the_seal(
+    house: build.House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path)
+    with as_role("web"):
+        keys.make_keys(tmp_path)
+    monkeypatch.setattr(settings, "SEALING", True)
+    refund(house, LATE, customer="77")
+    broken = refund(house, BROKEN, customer="78")
+    case = waiting(house, BROKEN, customer="78")
+    tend()
+    assert found(case)[0] == (broken.action_id, pytest.approx(1.0))
+    kept = repr(list(PrecedentText.objects.values_list("words", "context", "fields")))
+    assert not [word for word in ("lamps", "broken", "money", "'78'") if word in kept]
