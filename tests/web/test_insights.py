@@ -158,36 +158,33 @@ def test_days_are_the_readers_and_files_are_utc(busy: build.House) -> None:
         }
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_counts_end_where_reach_ends(busy: build.House, mallory: Browser, page: str) -> None:
-    found = mallory.get(f"/insights/{page}")
-    if page == "team/":
-        assert found.status == 403
-        return
-    assert found.status == 200
-    for word in ("mail.send", "refund.issue", "support", "helper"):
-        assert word not in found.plain
-    assert mallory.get(f"/insights/{page}?queue=support").status == 422
+def test_counts_end_where_reach_ends(busy: build.House, mallory: Browser) -> None:
+    assert mallory.get("/insights/team/").status == 403
+    for page in ("", "queue/", "quality/", "agents/"):
+        found = mallory.get(f"/insights/{page}")
+        assert found.status == 200
+        for word in ("mail.send", "refund.issue", "support", "helper"):
+            assert word not in found.plain, (page, word)
+        assert mallory.get(f"/insights/{page}?queue=support").status == 422
 
 
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        ("since=yesterday", "Enter a valid date"),
-        ("since=2026-02-30", "Enter a valid date"),
-        ("since=2020-01-01", "At most 92 days"),
-        ("until=9999-12-31", "has not come yet"),
-        ("since=2026-11-02&until=2026-11-01", "begins after it ends"),
-        ("queue=nowhere", "no queue of this name"),
-        ("type=%00", "no type of this name"),
-        ("csv=nothing", "no table of this name"),
-        ("since=0001-01-01&until=0001-01-01", ""),
-    ],
-)
-def test_bad_values_are_named_and_nothing_is_guessed(ada: Browser, query: str, words: str) -> None:
-    found = ada.get(f"/insights/quality/?{query}")
-    assert found.status == (422 if words else 200)
-    assert words in found.plain
+BAD = {
+    "since=yesterday": "Enter a valid date",
+    "since=2026-02-30": "Enter a valid date",
+    "since=2020-01-01": "At most 92 days",
+    "until=9999-12-31": "has not come yet",
+    "since=2026-11-02&until=2026-11-01": "begins after it ends",
+    "queue=nowhere": "no queue of this name",
+    "type=%00": "no type of this name",
+    "csv=nothing": "no table of this name",
+    "since=0001-01-01&until=0001-01-01": "",
+}
+
+
+def test_bad_values_are_named_and_nothing_is_guessed(ada: Browser) -> None:
+    for query, words in BAD.items():
+        found = ada.get(f"/insights/quality/?{query}")
+        assert (found.status, words in found.plain) == (422 if words else 200, True), query
 
 
 def test_a_cell_never_begins_like_a_formula(house: build.House, ada: Browser) -> None:
@@ -198,12 +195,15 @@ def test_a_cell_never_begins_like_a_formula(house: build.House, ada: Browser) ->
     assert "\r\n=" not in text
 
 
-@pytest.mark.parametrize(("page", "most"), [("", 14), ("queue/", 22), ("quality/", 16), ("agents/", 18), ("team/", 24)])
-def test_pages_ask_little_however_much_there_is(busy: build.House, lin: Browser, page: str, most: int) -> None:
-    with CaptureQueriesContext(connection) as asked:
-        assert lin.get(f"/insights/{page}").status == 200
-    ours = [q["sql"] for q in asked.captured_queries if q["sql"].startswith(("SELECT", "WITH", "\nSELECT", "\nWITH"))]
-    assert len(ours) <= most, "\n".join(ours)
+MOST = {"": 14, "queue/": 22, "quality/": 16, "agents/": 18, "team/": 24}
+
+
+def test_pages_ask_little_however_much_there_is(busy: build.House, lin: Browser) -> None:
+    for page, most in MOST.items():
+        with CaptureQueriesContext(connection) as asked:
+            assert lin.get(f"/insights/{page}").status == 200
+        ours = [q["sql"] for q in asked.captured_queries if q["sql"].lstrip().startswith(("SELECT", "WITH"))]
+        assert len(ours) <= most, "\n".join(ours)
 
 
 def test_each_figure_reads_its_stretch_of_time_by_an_index(busy: build.House, lin: Browser) -> None:
