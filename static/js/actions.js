@@ -27,7 +27,7 @@ function open() {
 }
 
 function back() {
-  if (page === "detail") return location.assign($("[data-back]")?.href || "/queue/");
+  if (page === "detail") return location.assign($('nav[aria-label="Queue"] a')?.href || "/queue/");
   list.selectAll(false);
 }
 

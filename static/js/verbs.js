@@ -1,7 +1,7 @@
 // What a key does to an item: it presses the control that the page shows, and the server decides.
 import { $, $$, body, page } from "./dom.js";
 import { isAway } from "./offline.js";
-import { addressOf, boxOf, chosen, current, openArticle } from "./list.js";
+import { addressOf, boxOf, chosen, current, openArticle, openPreview } from "./list.js";
 import { toast } from "./say.js";
 import { previewShown } from "./settings.js";
 
@@ -15,8 +15,14 @@ export function verb(name) {
   const open = article();
   if (open) return press(controlOf(open, name), name);
   if (!row) return;
-  if (previewShown()) { waiting = { name, ref: row.dataset.ref }; return; }
+  if (previewShown()) return readThen(name, row);
   location.assign(addressOf(row));
+}
+
+// The pane is still empty, or shows a precedent: the item comes first, then the verb.
+function readThen(name, row) {
+  waiting = { name, ref: row.dataset.ref };
+  openPreview();
 }
 
 // A question has no approval: it is answered.
@@ -87,7 +93,7 @@ export function cite() {
   if (!from?.dataset.cite) return void toast("Nothing to cite here");
   const field = $("textarea[name=rationale]", article()) || $("#dialog textarea[name=rationale]");
   const words = from.dataset.cite;
-  if (!field) return void body.dispatchEvent(new CustomEvent("desk:cite", { detail: words }));
+  if (!field) return $(`[data-cited="${words}"]`, article())?.click(); // asks for a verdict with these words
   field.value = field.value ? `${field.value} ${words}` : words;
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();

@@ -212,3 +212,24 @@ def test_agents_text_cannot_act_or_leave_its_frame(shop: Shop, sign_in: SignIn) 
     assert page.locator(".untrusted script, .untrusted a, .untrusted img, .payload script").count() == 0
     assert page.locator(".untrusted [hx-get], .payload [hx-get]").count() == 0
     assert alerts == []
+
+
+def test_from_an_item_one_goes_back_to_the_very_list(shop: Shop, sign_in: SignIn) -> None:
+    word, (item,) = shop.items(1)
+    page = sign_in("ada")
+    page.goto(f"/queue/?q={word}")
+    expect(row(page, item)).to_be_focused()
+    page.keyboard.press("o")
+    page.wait_for_url(f"**/a/{ref(item)}/**")
+    page.keyboard.press("u")
+    page.wait_for_url(re.compile(rf"/queue/.*{word}"))
+
+
+def test_menus_close_with_escape_and_the_pages_more_are_in_one(shop: Shop, sign_in: SignIn) -> None:
+    page = sign_in("lin")
+    page.goto("/go/")
+    page.click(".nav summary:has-text('More')")
+    expect(page.locator(".nav .menu-links a:has-text('Admin')")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".nav .menu-links")).to_be_hidden()
+    expect(page.locator(".nav summary")).to_be_focused()
