@@ -240,7 +240,11 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.mail_from
 # Web never talks to Redis. What all its processes must know for a moment (codes just used, attempts counted) lies
 # in the database; what each may know for itself in its own memory.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "desk_cache"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "desk_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # beyond it entries go before their time, and used codes are among them
+    },
     "memory": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 

@@ -54,6 +54,13 @@ def test_invitation_goes_out_by_letter_and_opens_once(house: build.House, root: 
     assert stranger("/sign-in/", {"username": "kim", "password": GOOD["password"]}).status == 302
 
 
+def test_taken_name_is_refused_on_the_form_and_nobody_is_invited(house: build.House, root: Browser) -> None:
+    page = root.post("/people/invite/", {"username": "ada", "groups": [house.reviewers.pk], "reason": REASON})
+    assert (page.status, "already exists" in page.plain) == (422, True)
+    assert not mail.outbox
+    assert User.objects.count() == 6
+
+
 def test_letter_that_does_not_go_loses_nothing(
     house: build.House, root: Browser, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
