@@ -70,8 +70,12 @@ class SampleGraded(EventData):
 
 
 class CanarySeeded(EventData):
+    """A case that begins as a check; its first revision, as `action.proposed` would tell it."""
+
     canary: Code
     item: Code | None = None
+    revision: Count = 1
+    digest: Digest | None = None
     values: Plain = Field(default_factory=dict)
 
 

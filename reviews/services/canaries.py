@@ -153,6 +153,7 @@ class _Birth(Birth):
             name=EventName.CANARY_SEEDED,
             data=events.CanarySeeded(
                 canary=str(self.id),
+                digest=self.payload.digest,
                 values={
                     "source": str(self.twin.id),
                     "type": self.kind.name,

@@ -40,5 +40,3 @@ CREATE TRIGGER reviews_tag_stays BEFORE DELETE ON reviews_tag
     FOR EACH STATEMENT EXECUTE FUNCTION reviews_refuse_change();
 CREATE TRIGGER reviews_tag_no_truncate BEFORE TRUNCATE ON reviews_tag
     FOR EACH STATEMENT EXECUTE FUNCTION reviews_refuse_change();
-
-INSERT INTO audit.event_name (name, writers) VALUES ('action.tagged', '{web}');

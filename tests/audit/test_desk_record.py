@@ -17,6 +17,8 @@ from reviews.states import Status
 from tests import build
 from tests.audit.world import World, judge, sql, step_down
 from tests.logins import as_role
+from tests.services.test_batch import batch, select
+from tests.services.test_canaries import seeded
 
 pytestmark = pytest.mark.django_db
 
@@ -152,3 +154,15 @@ def test_what_is_not_there_cannot_be_erased(busy: World) -> None:
     event, case = erasable(busy, Status.SUCCEEDED)
     with as_role("web"), pytest.raises(ErasureRefused, match="no text 'rationale'"):
         erase(entries=[(event, "rationale")], case=case, basis="gdpr_17", authoriser=Actor("human", "psn_lead"))
+
+
+def test_seeded_checks_agree_with_the_record_while_they_wait_and_when_they_are_over(world: World) -> None:
+    house = build.house()
+    twin = build.approved(house, evidence=(build.evidence(),))
+    seeded(house, twin.id)
+    build.decide(house, seeded(house, twin.id), build.REJECT)
+    batch(house, select([seeded(house, twin.id), build.pending(house)]))
+    world.sequence()
+    assert judge(world.export())[:2] == (0, {})
+    with as_role("auditor"):
+        assert reconcile() == []
