@@ -14,7 +14,7 @@ from tests.web.pages import HX, Browser
 
 # What differs between two looks at the same page: stamps, tokens, and how long ago something was.
 PASSING = re.compile(
-    r'name="(opened|csrfmiddlewaretoken)" value="[^"]*"|data-opened="[^"]*"|hx-headers=\'[^\']*\''
+    r'name="(opened|csrfmiddlewaretoken)" value="[^"]*"|data-(?:opened|since)="[^"]*"|hx-headers=\'[^\']*\''
     r'|opened=[^"&]*|\d+ (s|min)\b'
 )
 BIDI = "pay \u202e7711\u202c now\u200b"
