@@ -19,7 +19,6 @@ from tests.browser.eyes import PHONE, SMALL, TARGETS, THEMES, ZOOMED, violations
 from tests.browser.hands import SignIn, in_order, opened, pause, ref, row
 
 pytestmark = CHECKS
-SLOW_DARK = [THEMES[0], pytest.param(*THEMES[1], marks=pytest.mark.slow)]  # what a theme changes, on every page
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,8 @@ def walk(shop: Shop, sign_in: SignIn, **options: Any) -> Iterator[tuple[str, Any
             yield name, page
 
 
-@pytest.mark.parametrize(("theme", "rules"), SLOW_DARK)
+@pytest.mark.slow
+@pytest.mark.parametrize(("theme", "rules"), THEMES)
 def test_check_21_no_page_has_a_violation_that_axe_knows(
     shop: Shop, sign_in: SignIn, theme: str, rules: dict[str, Any]
 ) -> None:
