@@ -59,17 +59,3 @@ def test_missing_page_is_the_same_for_strangers() -> None:
     page = Browser().get("/nowhere/")
     assert page.status == 404
     assert "Nothing here" in page.plain
-
-
-def test_figures_count_what_was_decided(house: build.House, ada: Browser) -> None:
-    build.approved(house)
-    build.rejected(house)
-    page = ada.get("/insights/")
-    assert "mail.send 2 0 1 0 1" in page.plain
-    assert "no calibration yet" in page.plain
-    assert ada.get("/insights/").status == 200
-
-
-def test_figures_of_other_queues_are_not_shown(house: build.House, mallory: Browser) -> None:
-    build.approved(house)
-    assert "mail.send" not in mallory.get("/insights/").plain
