@@ -35,7 +35,7 @@ def _signed_in(request: Any, **others: object) -> None:
     steps = request.session.get("account_authentication_methods") or [{}]
     method = steps[-1].get("type") or steps[-1].get("method") or "password"
     prove(request.session, "sso" if method == "socialaccount" else method)
-    request.session["browser"] = _browser(request.META.get("HTTP_USER_AGENT", ""))
+    request.session["browser"] = _browser(request.headers.get("user-agent", ""))
 
 
 _BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
