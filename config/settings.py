@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from config import assets as _assets
 from config import brokers as _brokers
 from config import env as _env
 from config import mail as _mail
@@ -219,13 +220,15 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 
-STATIC_URL = "/static/"
+# While somebody works on them they change under one address, and nothing keeps them.
+STATIC_URL = "/static/" if DEBUG else _assets.address(BASE_DIR / "static")
 STATICFILES_DIRS = [path for path in (BASE_DIR / "static",) if path.is_dir()]
 # Served from the apps' folders: nothing to collect, and whitenoise keeps the list in memory.
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
-WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
+WHITENOISE_MAX_AGE = 0
+WHITENOISE_IMMUTABLE_FILE_TEST = _assets.KEPT_FOR_GOOD
 
 EMAIL_BACKEND, _mail_options = _mail.backend(ENV.mail_url)
 EMAIL_HOST = _mail_options.host

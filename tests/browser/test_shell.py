@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.templatetags.static import static
 from playwright.sync_api import expect
 
 from reviews.keymap import ACTIONS
@@ -85,15 +86,19 @@ def test_a_key_of_ones_own_replaces_the_usual_one(shop: Shop, sign_in: SignIn) -
 def test_every_key_that_may_be_changed_is_one_that_the_page_binds(shop: Shop, sign_in: SignIn) -> None:
     page = sign_in("ada")
     page.goto("/go/")
-    table = page.evaluate("import('/static/js/bindings.js').then(({ BINDINGS }) => BINDINGS)")
+    table = page.evaluate("where => import(where).then(({ BINDINGS }) => BINDINGS)", static("js/bindings.js"))
     bound = {each["action"]: each["keys"] for each in reversed(table)}
     assert {key.action for key in ACTIONS} <= set(bound)
     assert {key.action: key.usual for key in ACTIONS if key.usual not in bound[key.action]} == {}
     characters = {a for a, keys in bound.items() if any(len(k) == 1 and not k.isdigit() for k in keys)}
     assert characters - {key.action for key in ACTIONS} <= {"close"}
-    grouped = page.evaluate("import('/static/js/bindings.js').then(({ GROUPS }) => Object.values(GROUPS).flat())")
+    grouped = page.evaluate(
+        "where => import(where).then(({ GROUPS }) => Object.values(GROUPS).flat())", static("js/bindings.js")
+    )
     assert sorted(grouped) == sorted(bound)
-    acting = page.evaluate("import('/static/js/actions.js').then(({ ACTIONS }) => Object.keys(ACTIONS))")
+    acting = page.evaluate(
+        "where => import(where).then(({ ACTIONS }) => Object.keys(ACTIONS))", static("js/actions.js")
+    )
     assert set(acting) == set(bound)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.templatetags.static import static
 from playwright.sync_api import expect
 
 from reviews import help
@@ -167,7 +168,8 @@ def test_check_21_the_overlay_lists_exactly_the_keys_that_are_bound(shop: Shop, 
             "all => all.map(e => `${e.dataset.action}: ${e.querySelector('dd').textContent}`)",
         )
         bound = page.evaluate(
-            """import("/static/js/keymap.js").then(({ bound }) => bound.map((b) => `${b.action}: ${b.label}`))"""
+            "where => import(where).then(({ bound }) => bound.map(b => `${b.action}: ${b.label}`))",
+            static("js/keymap.js"),
         )
         assert sorted(listed) == sorted(bound)
         expect(page.locator("#dialog .help-words h2")).to_be_visible()

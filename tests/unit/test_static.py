@@ -1,9 +1,16 @@
-"""Nothing in static/ is there for nobody: classes, scripts, and what pages load ahead."""
+"""Nothing in static/ is there for nobody: classes, scripts, and what pages load ahead. And what browsers may keep."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from urllib.parse import urljoin
 
+import pytest
+from django.templatetags.static import static
+from django.test import Client
+
+from config.assets import address
 from config.env import ROOT
 from reviews.templatetags.desk import SHELL_PARTS
 
@@ -47,3 +54,34 @@ def test_every_script_is_loaded_or_imported() -> None:
     text = written() + (ROOT / "reviews" / "templatetags" / "desk.py").read_text()
     names = [path.name for path in ROOT.glob("static/js/*.js")]
     assert [n for n in names if f"js/{n}" not in text and f"./{n}" not in text] == []
+
+
+def test_the_address_of_scripts_changes_with_any_name_and_any_byte(tmp_path: Path) -> None:
+    (tmp_path / "js").mkdir()
+    script = tmp_path / "js" / "desk.js"
+    script.write_text("go(1)")
+    seen = [address(tmp_path)]
+    script.write_text("go(2)")
+    seen.append(address(tmp_path))
+    script.rename(tmp_path / "js" / "shell.js")
+    seen.append(address(tmp_path))
+    assert len(set(seen)) == 3
+    assert address(tmp_path) == seen[-1]
+
+
+def fetched(url: str) -> tuple[int, str, str]:
+    """Status, how long it may be kept, and the text."""
+    answer = Client().get(url)
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return answer.status_code, answer.get("Cache-Control", ""), body.decode()
+
+
+@pytest.mark.django_db
+def test_a_browser_keeps_scripts_for_good_and_never_mixes_two_versions() -> None:
+    first = static("js/desk.js")
+    status, kept, text = fetched(first)
+    assert (status, "immutable" in kept) == (200, True)
+    beside = [urljoin(first, found) for found in re.findall(r'^import .*?"(\./\w+\.js)"', text, re.M)]
+    assert {fetched(url)[:2] for url in beside} == {(200, kept)}
+    earlier = re.sub(r"/[0-9a-f]{12}/", "/000000000000/", first)
+    assert (earlier != first, fetched(earlier)[0]) == (True, 404)
