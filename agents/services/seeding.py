@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from django.contrib.auth.models import Group, Permission
-from django.db import models, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from reviews.models import ActionType, Authority, Principal, Queue, Reach, User
@@ -24,7 +24,7 @@ from reviews.queries.policy import standing_level
 from reviews.services.base import By
 from reviews.services.levels import set_level
 from reviews.services.people import grant_authority, grant_reach, save_group, save_queue, save_user
-from reviews.services.rights import AUDIT, LEAD, SEEN_BY_LEADS
+from reviews.services.rights import lead_permissions
 from reviews.states import Level, Risk
 
 REASON = "First contents of this installation."
@@ -146,11 +146,9 @@ def _group(name: str, by: By) -> Group:
 
 
 def _rights(name: str) -> Iterable[Permission]:
-    of = Permission.objects.select_related("content_type")
     if name == "leads":
-        mine = models.Q(content_type__app_label="reviews", codename__in=(*LEAD, *SEEN_BY_LEADS))
-        return list(of.filter(mine | models.Q(content_type__app_label="audit", codename__in=AUDIT)))
-    return list(of.filter(content_type__app_label="audit", codename="view_audit"))
+        return lead_permissions()
+    return list(Permission.objects.filter(content_type__app_label="audit", codename="view_audit"))
 
 
 def _person(person: Person, group: Group, password: str, by: By, *, reset: bool) -> User:

@@ -14,7 +14,7 @@ from reviews.errors import InvalidDecision, NotFound, NotPermitted, desk_errors
 from reviews.ids import new_id
 from reviews.models import Absence, DeskItem, User
 from reviews.queries.people import sees
-from reviews.services.base import By, after_commit, change_item, lock
+from reviews.services.base import By, after_commit, change_item, lock, person_case
 from reviews.services.base import actor as acting
 from reviews.services.rights import demand
 
@@ -46,7 +46,7 @@ def record_absence(*, user: User, starts: datetime, ends: datetime, substitute: 
         entry = prepare(
             name=EventName.DELEGATION_GRANTED,
             data=_delegation(made, user, substitute, ends),
-            chain=load_chain(f"person:{user.pseudonym}"),
+            chain=load_chain(person_case(user)),
             actor=acting(by, _role(user, by)),
             request=by.request,
         )
@@ -68,7 +68,7 @@ def end_absence(*, absence: Absence, by: By) -> None:
         entry = prepare(
             name=EventName.DELEGATION_REVOKED,
             data=_delegation(absence.id, absence.user, absence.substitute, absence.ends),
-            chain=load_chain(f"person:{absence.user.pseudonym}"),
+            chain=load_chain(person_case(absence.user)),
             actor=acting(by, _role(absence.user, by)),
             request=by.request,
         )

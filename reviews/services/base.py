@@ -50,6 +50,11 @@ def actor(by: By, role: str = "reviewer") -> Actor:
     return Actor("human", by.user.pseudonym, role, by.auth, by.session, by.stepped_up_at)
 
 
+def person_case(user: User) -> str:
+    """The chain of what becomes of one person's account, rights and presence."""
+    return f"person:{user.pseudonym}"
+
+
 class Clock(Func):
     """The database's clock at this very moment; Django's Now() is the statement's."""
 

@@ -14,7 +14,7 @@ from audit.events import EventName
 from audit.services import load_chain, prepare, record
 from reviews.errors import InvalidDecision, NotFound, desk_errors
 from reviews.models import User
-from reviews.services.base import By, actor
+from reviews.services.base import By, actor, person_case
 from reviews.services.proving import demand_proof
 
 
@@ -63,7 +63,7 @@ def note_account(
     entry = prepare(
         name=EventName.ACCOUNT_CHANGED,
         data=events.Changed(name=user.pseudonym, before=before or {}, after=after),
-        chain=load_chain(f"person:{user.pseudonym}"),
+        chain=load_chain(person_case(user)),
         actor=actor(by, "person" if by.user.pk == user.pk else "lead"),
         content={name: text for name, text in texts.items() if text},
         request=by.request,

@@ -21,7 +21,7 @@ from reviews.errors import InvalidDecision, NotPermitted, desk_errors
 from reviews.models import ActionType, Authority, Queue, Reach, User
 from reviews.services.base import By, actor
 from reviews.services.leaving import end_presence
-from reviews.services.passwords import identity_of
+from reviews.services.passwords import note_account
 from reviews.services.proving import demand_proof
 from reviews.services.rights import demand, demand_administrator, demand_reason
 from reviews.states import Risk
@@ -46,10 +46,6 @@ def _role_entry(
 
 def group_case(group: Group) -> str:
     return f"group:{group.pk}"
-
-
-def user_case(user: User) -> str:
-    return f"person:{user.pseudonym}"
 
 
 def save_queue(*, name: str, title: str, help_text: str, reason: str, by: By) -> Queue:
@@ -257,19 +253,8 @@ def save_user(
         row.groups.set(groups)
         if before.get("is_active") and not row.is_active:
             end_presence(row)
-        entry = prepare(
-            name=EventName.ACCOUNT_CHANGED,
-            data=events.Changed(
-                name=row.pseudonym,
-                before=before,
-                after=_account(row) | {"new_password": bool(password)},
-            ),
-            chain=load_chain(user_case(row)),
-            actor=actor(by, "lead"),
-            content={"reason": reason, "identity": identity_of(row)},
-            request=by.request,
-        )
-        record([entry])
+        changed = _account(row) | {"new_password": bool(password)}
+        note_account(by=by, user=row, before=before, after=changed, reason=reason, identity=True)
     return row
 
 

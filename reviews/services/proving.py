@@ -11,7 +11,7 @@ from audit.services import load_chain, prepare, record
 from audit.sessions import is_fresh
 from reviews.durations import span
 from reviews.errors import StepUpNeeded, desk_errors
-from reviews.services.base import By, actor
+from reviews.services.base import By, actor, person_case
 from reviews.states import Risk
 
 
@@ -39,7 +39,7 @@ def record_step_up(*, by: By, purpose: str) -> None:
         entry = prepare(
             name=EventName.AUTH_STEPPED_UP,
             data=events.AuthSteppedUp(method=by.auth, purpose=purpose),
-            chain=load_chain(f"person:{by.user.pseudonym}"),
+            chain=load_chain(person_case(by.user)),
             actor=actor(by, "person"),
             request=by.request,
         )
@@ -52,7 +52,7 @@ def record_failed_step_up(*, by: By, method: str, purpose: str) -> None:
         entry = prepare(
             name=EventName.AUTH_REFUSED,
             data=events.AuthRefused(method=method, reason_code=f"step_up:{purpose}"),
-            chain=load_chain(f"person:{by.user.pseudonym}"),
+            chain=load_chain(person_case(by.user)),
             actor=actor(by, "person"),
             request=by.request,
         )

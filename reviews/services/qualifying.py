@@ -12,7 +12,7 @@ from audit.services import load_chain, prepare, record
 from reviews.errors import InvalidDecision, NotPermitted, desk_errors
 from reviews.ids import new_id
 from reviews.models import Qualification, User
-from reviews.services.base import By, actor
+from reviews.services.base import By, actor, person_case
 from reviews.services.rights import demand, demand_reason
 
 LONGEST = timedelta(days=3 * 366)
@@ -38,7 +38,7 @@ def record_qualification(
             data=events.QualificationRecorded(
                 subject=user.pseudonym, qualification=name, valid_from=valid_from, valid_until=valid_until
             ),
-            chain=load_chain(f"person:{user.pseudonym}"),
+            chain=load_chain(person_case(user)),
             actor=actor(by, "lead"),
             content={"reason": reason},
             request=by.request,

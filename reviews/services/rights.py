@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.db.models import Q
 
 from reviews.errors import InvalidDecision, NotPermitted
@@ -65,12 +65,7 @@ def demand_reason(reason: str) -> str:
 
 
 def lead_permissions() -> list[Permission]:
-    """The rows behind `LEAD`, `SEEN_BY_LEADS` and `AUDIT`."""
+    """What makes somebody a lead: the rows behind `LEAD`, `SEEN_BY_LEADS` and `AUDIT`."""
     ours = Q(content_type__app_label="reviews", codename__in=(*LEAD, *SEEN_BY_LEADS))
     record = Q(content_type__app_label="audit", codename__in=AUDIT)
-    return list(Permission.objects.filter(ours | record))
-
-
-def grant_lead(group: Group) -> None:
-    """Make the members of `group` leads. For seeding; people do it in admin, with an event."""
-    group.permissions.add(*lead_permissions())
+    return list(Permission.objects.select_related("content_type").filter(ours | record))

@@ -9,7 +9,7 @@ from audit.events import EventName
 from audit.services import Actor, fresh, load_chain, prepare, record
 from reviews.errors import desk_errors
 from reviews.ids import new_id
-from reviews.services.base import By, actor
+from reviews.services.base import By, actor, person_case
 
 
 def record_sign_in(*, by: By) -> None:
@@ -18,7 +18,7 @@ def record_sign_in(*, by: By) -> None:
         entry = prepare(
             name=EventName.AUTH_SIGNED_IN,
             data=events.AuthSignedIn(method=by.auth),
-            chain=load_chain(f"person:{by.user.pseudonym}"),
+            chain=load_chain(person_case(by.user)),
             actor=actor(by, "person"),
             request=by.request,
         )
