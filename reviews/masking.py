@@ -7,7 +7,7 @@ order number for a card number costs a click; one that shows a key in a list can
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 MASK = "[secret]"
@@ -35,6 +35,8 @@ _KEY = re.compile(
     r"(?i)(^|[._-])(pass(word|wd|phrase)?|pwd|secret|api_?key|private_?key|access_?key|token|cvv|pin)s?([._-]|$|\[)"
 )
 
+_STEP = re.compile(r"\.|\[[0-9]+\]\.?")
+
 
 def masked(text: str) -> str:
     """`text` with each secret replaced by [secret]."""
@@ -54,33 +56,60 @@ def _luhn(text: str) -> bool:
     return (sum(digits[::-2]) + sum(doubled)) % 10 == 0
 
 
-def is_secret(path: str, schema: Mapping[str, Any]) -> bool:
-    """Whether a field is a secret by its schema or its name, whatever stands in it."""
-    marked = schema.get("x-secret") or schema.get("writeOnly") or schema.get("format") == "password"
-    return bool(marked) or _KEY.search(path) is not None
+def is_secret(path: str, schema: Mapping[str, Any], names: Collection[str] = ()) -> bool:
+    """Whether a field is a secret by its schema or its name, whatever stands in it. `names`: what `marked` found."""
+    said = schema.get("x-secret") or schema.get("writeOnly") or schema.get("format") == "password"
+    return bool(said) or _KEY.search(path) is not None or (bool(names) and not set(_STEP.split(path)).isdisjoint(names))
 
 
-def secret_values(payload: object, path: str = "") -> Iterator[str]:
-    """The paths of a payload under which a secret stands, by name or by shape."""
+def marked(schema: object) -> frozenset[str]:
+    """The names of fields that a schema calls secret, wherever in it: a name too many costs a click."""
+    if isinstance(schema, list | tuple):
+        return frozenset().union(*map(marked, schema))
+    if not isinstance(schema, Mapping):
+        return frozenset()
+    fields = schema.get("properties", {})
+    named = fields.items() if isinstance(fields, Mapping) else ()
+    own = frozenset(str(name) for name, part in named if _marks(part))
+    return own.union(*map(marked, schema.values()))
+
+
+def _marks(part: object) -> bool:
+    """Whether a field is marked itself, in a branch of its union or in what its list holds."""
+    if not isinstance(part, Mapping):
+        return False
+    branches = [one for key in ("anyOf", "oneOf", "allOf") for one in part.get(key, ())]
+    return is_secret("", part) or any(_marks(one) for one in [*branches, part.get("items")])
+
+
+def secret_values(payload: object, names: Collection[str] = (), path: str = "") -> Iterator[str]:
+    """The paths of a payload under which a secret stands, by name, by shape or because its schema says so."""
     if isinstance(payload, Mapping):
         for key, one in payload.items():
-            yield from secret_values(one, f"{path}.{key}" if path else str(key))
+            yield from secret_values(one, names, f"{path}.{key}" if path else str(key))
     elif isinstance(payload, list | tuple):
         for number, one in enumerate(payload):
-            yield from secret_values(one, f"{path}[{number}]")
-    elif isinstance(payload, str) and payload and (is_secret(path, {}) or holds_secret(payload)):
+            yield from secret_values(one, names, f"{path}[{number}]")
+    elif _safe(payload, names, path) != payload:
         yield path
 
 
-def redacted(payload: Any, path: str = "") -> Any:
+def redacted(payload: Any, names: Collection[str] = (), path: str = "") -> Any:
     """A payload with its secrets masked: for lists, search and whatever else goes where nobody asked for them."""
     if isinstance(payload, Mapping):
-        return {key: redacted(one, f"{path}.{key}" if path else str(key)) for key, one in payload.items()}
+        return {key: redacted(one, names, f"{path}.{key}" if path else str(key)) for key, one in payload.items()}
     if isinstance(payload, list | tuple):
-        return [redacted(one, f"{path}[{number}]") for number, one in enumerate(payload)]
-    if isinstance(payload, str) and payload:
-        return MASK if is_secret(path, {}) else masked(payload)
-    return payload
+        return [redacted(one, names, f"{path}[{number}]") for number, one in enumerate(payload)]
+    return _safe(payload, names, path)
+
+
+def _safe(value: Any, names: Collection[str], path: str) -> Any:
+    """One value, or its mask; a number is as good a secret as a text."""
+    if value is None or value == "":
+        return value
+    if is_secret(path, {}, names):
+        return MASK
+    return value if isinstance(value, bool) or not holds_secret(str(value)) else masked(str(value))
 
 
 def _lengths(payload: object) -> Iterator[int]:
@@ -101,6 +130,7 @@ def uninspectable(payload: object) -> str:
     return f"it holds {total:,} characters, more than the {MOST_READ:,} that anybody reads" if total > MOST_READ else ""
 
 
-def folded(payload: object) -> bool:
+def folded(payload: object, names: Collection[str] = ()) -> bool:
     """Whether a page shows part of a payload only when asked: a long text clipped, a secret masked."""
-    return any(length > LONGEST_SHOWN for length in _lengths(payload)) or any(True for _ in secret_values(payload))
+    long = any(length > LONGEST_SHOWN for length in _lengths(payload))
+    return long or any(True for _ in secret_values(payload, names))

@@ -21,7 +21,7 @@ from referencing.exceptions import Unresolvable
 
 from reviews.errors import InvalidPayload
 from reviews.field_order import order_of
-from reviews.masking import MASK, is_secret, masked
+from reviews.masking import MASK, is_secret, marked, masked
 from reviews.policy import money
 from reviews.policy.amounts import amount_of
 from reviews.schemas import MAX_BODY, decode, encode
@@ -280,7 +280,8 @@ def _shown(row: TypeRow, payload: Mapping[str, Any], path: str) -> str:
     known, currency = amount(row, payload)
     if path == row.amount_path and known is not None:
         return money(known, currency)
-    values = [MASK if is_secret(path, {}) else masked(_word(v)) for v in values_at(payload, path) if v is not None]
+    secret = is_secret(path, {}, marked(row.schema))
+    values = [MASK if secret else masked(_word(v)) for v in values_at(payload, path) if v is not None]
     return _fit(", ".join(values) or "nothing", MOST_FIELD)
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from reviews.errors import NotFound
 from reviews.field_order import in_order
-from reviews.masking import folded, masked, redacted, secret_values, uninspectable
+from reviews.masking import folded, marked, masked, redacted, secret_values, uninspectable
 from reviews.models import Action, Attempt, Decision, DeskItem, PrecedentSearch, User
 from reviews.policy import money
 from reviews.queries.payload import FIRST_SIGHT, Change, Shown, changes, fields
@@ -103,7 +103,7 @@ class Detail:
         """Fields that are secret by name are masked in the bytes as well."""
         if self.payload is None or not self.secret:
             return self.bytes_as_text
-        return encode(redacted(self.payload)).decode()
+        return encode(redacted(self.payload, self.secret_names)).decode()
 
     @property
     def raw_more(self) -> int:
@@ -117,7 +117,7 @@ class Detail:
     @cached_property
     def unread(self) -> bool:
         """Whether part of the payload is shown only when asked for, and was not yet."""
-        if self.payload is None or not folded(self.payload):
+        if self.payload is None or not folded(self.payload, self.secret_names):
             return False
         return not self.sight.whole or (self.payload_secret and not self.sight.bare)
 
@@ -160,12 +160,17 @@ class Detail:
         given = self.payload or {}
         for old, new in (("before", "after"), ("old", "new")):
             if isinstance(given.get(old), Mapping) and isinstance(given.get(new), Mapping):
-                return changes(given[old], given[new], {})
+                within = {"$defs": {"payload": self.schema}}  # names its secrets, and is no schema of these parts
+                return changes(given[old], given[new], within)
         return []
 
     @cached_property
+    def secret_names(self) -> frozenset[str]:
+        return marked(self.kind.schema)
+
+    @cached_property
     def payload_secret(self) -> bool:
-        return self.payload is not None and any(True for _ in secret_values(self.payload))
+        return self.payload is not None and any(True for _ in secret_values(self.payload, self.secret_names))
 
     @cached_property
     def amount(self) -> str:

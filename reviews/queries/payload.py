@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from reviews.masking import LONGEST_SHOWN, MASK, is_secret, masked
+from reviews.masking import LONGEST_SHOWN, MASK, is_secret, marked, masked
 from reviews.visible import Domain, clip, foreign_domains, has_hidden, mixed_words, towers
 
 DEEPEST = 32
@@ -64,6 +64,7 @@ class _Walk:
 
     root: Mapping[str, Any]
     machine: frozenset[str]
+    secret: frozenset[str]
     sight: Sight
 
     def values(self, value: Any, schema: Mapping[str, Any], path: str, label: str, depth: int) -> Iterator[Shown]:
@@ -83,7 +84,7 @@ class _Walk:
 
     def _leaf(self, value: Any, part: Mapping[str, Any], path: str, label: str, depth: int) -> Shown:
         text = words(value)
-        told, secret = _told(text, path, part, self.sight)
+        told, secret = self._told(text, path, part)
         clipped = clip(told, len(told) if self.sight.whole else LONGEST_SHOWN)
         return Shown(
             path=path,
@@ -102,6 +103,12 @@ class _Walk:
             number=_is_number(value),
         )
 
+    def _told(self, text: str, path: str, part: Mapping[str, Any]) -> tuple[str, bool]:
+        """A value as it may be shown, and whether it holds a secret."""
+        secret = is_secret(path, part, self.secret) and text not in ("nothing", "empty")
+        safe = MASK if secret else masked(text)
+        return (text if self.sight.bare else safe), safe != text
+
 
 _FRACTION = re.compile(r"-?[0-9]{1,40}\.[0-9]{1,40}")
 
@@ -113,17 +120,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
-def _told(text: str, path: str, part: Mapping[str, Any], sight: Sight) -> tuple[str, bool]:
-    """A value as it may be shown, and whether it holds a secret."""
-    safe = MASK if is_secret(path, part) and text not in ("nothing", "empty") else masked(text)
-    return (text if sight.bare else safe), safe != text
-
-
 def fields(
     payload: Any, schema: Mapping[str, Any], machine: Sequence[str] = (), sight: Sight = FIRST_SIGHT
 ) -> list[Shown]:
     """Every value of the payload, in the schema's order, then what the schema does not name."""
-    return list(_Walk(schema, frozenset(machine), sight).values(payload, schema, "", "", 0))
+    return list(_Walk(schema, frozenset(machine), marked(schema), sight).values(payload, schema, "", "", 0))
 
 
 def words(value: Any) -> str:

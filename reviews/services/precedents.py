@@ -21,7 +21,7 @@ from django.db.models.functions import Now, Substr
 from audit import seal
 from audit.words import hidden, tokens
 from reviews.likeness import LONGEST, likeness, normalised, short_values, strings, usual
-from reviews.masking import masked, redacted
+from reviews.masking import marked, masked, redacted
 from reviews.models import (
     Action,
     Decision,
@@ -103,7 +103,7 @@ def _case(action: Action) -> _Case | None:
     if not read.payload:
         return None
     found, currency = amount(action.type, read.payload)
-    shown = redacted(read.payload)
+    shown = redacted(read.payload, marked(action.type.schema))
     return _kept_secret(
         _Case(
             words=normalised(list(strings(shown))),

@@ -15,7 +15,7 @@ from audit.events import EventName
 from audit.services import fresh, prepare, record
 from reviews.errors import InvalidDecision
 from reviews.ids import new_id
-from reviews.masking import folded
+from reviews.masking import folded, marked
 from reviews.models import Action, User
 from reviews.schemas import Seen
 from reviews.services.base import By, actor, find_item
@@ -25,14 +25,14 @@ from reviews.states import Risk
 OPEN_FOR = timedelta(minutes=10)  # how long secrets stay open on one page
 
 
-def must_be_whole(risk: Risk, payload: Mapping[str, Any]) -> bool:
+def must_be_whole(action: Action, payload: Mapping[str, Any]) -> bool:
     """Whether an approval needs that every part was shown."""
-    return risk.rank >= Risk.HIGH.rank and folded(payload)
+    return Risk(action.risk).rank >= Risk.HIGH.rank and folded(payload, marked(action.type.schema))
 
 
 def demand_whole(action: Action, payload: Mapping[str, Any], seen: Seen) -> None:
     """InvalidDecision where something of high risk is approved with part of it folded or masked."""
-    if must_be_whole(Risk(action.risk), payload) and not seen.whole:
+    if must_be_whole(action, payload) and not seen.whole:
         raise InvalidDecision("show all of it first: part of it was folded or masked")
 
 

@@ -9,7 +9,7 @@ from django.db import connection
 
 from audit import seal
 from audit.words import hidden
-from reviews.masking import redacted
+from reviews.masking import marked, redacted
 from reviews.models import Action, ActionType
 from reviews.registry import title
 from reviews.searchable import fields, words
@@ -24,7 +24,7 @@ VALUES (%s, %s, %s, %s, array_to_tsvector(%s::text[]), %s)
 
 def write_search_text(action: Action, kind: ActionType, payload: dict[str, Any]) -> None:
     """The ask in words, and what search reads, for the action's current revision."""
-    said, found = title(kind, payload), redacted(payload)
+    said, found = title(kind, payload), redacted(payload, marked(kind.schema))
     text = f"{said} {all_texts(found)}"[:MOST_SEARCHED]
     derived = _hidden(kind, text, fields(found)) if seal.is_on() else (said, text, words(text), fields(found))
     with connection.cursor() as cursor:

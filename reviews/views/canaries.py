@@ -23,7 +23,7 @@ from reviews.schema_form import Draft, build, draft
 from reviews.services import Seed, seed_canary
 from reviews.states import Verdict
 from reviews.views.edge import by_of, desk_page, reader_of, see_other, signed_in
-from reviews.views.editing import placed
+from reviews.views.editing import opened, placed
 
 
 def _demand_lead(request: HttpRequest) -> None:
@@ -67,6 +67,7 @@ def _form(
     request: HttpRequest, found: Detail, chosen: Mutation, shown: Draft, *, wrong: Mapping[str, str] | None = None,
     status: int = 200, **more: Any,
 ) -> HttpResponse:  # fmt: skip
+    opened(request, found)
     given = {
         "found": found,
         "action": found.action,

@@ -96,7 +96,7 @@ def page_context(request: HttpRequest, found: Detail) -> dict[str, Any]:
         "may_bind": user.has_perm(f"reviews.{BIND}") and found.action.closed_at is not None and found.item is not None,
         "advice_hidden": advice_hidden(found),
         "said_before": said_before(found) if found.reasoning else "",
-        "must_read": must_be_whole(Risk(found.action.risk), found.payload or {}),
+        "must_read": must_be_whole(found.action, found.payload or {}),
         "follow": mine,
         "has_new": mine is not None and found.action.id in unread(user, [found.action.id]),
         "answer_fields": answer_fields(found),
@@ -182,7 +182,7 @@ def hidden_fields(request: HttpRequest, found: Detail, query: str) -> list[tuple
 def _whole(request: HttpRequest, found: Detail, item: UUID) -> str:
     """The note that all of it was shown: made where it is, carried on from where it was."""
     user, digest = signed_in(request), found.current.digest
-    if not found.unread and folded(found.payload or {}):
+    if not found.unread and folded(found.payload or {}, found.secret_names):
         return stamp_whole(user, item, digest)
     token = request.POST.get("whole") or request.GET.get("whole") or ""
     return token if saw_whole(token, user, item, digest) else ""

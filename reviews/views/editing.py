@@ -18,10 +18,10 @@ from reviews.reasons import presets
 from reviews.registry import validate
 from reviews.schema_form import Draft, Field, build, draft, located
 from reviews.schemas import decode
-from reviews.services import edit
+from reviews.services import edit, open_secrets
 from reviews.states import Risk
 from reviews.views.detail import context, find
-from reviews.views.edge import desk_page, is_partial, refused, signed_in
+from reviews.views.edge import by_of, desk_page, is_partial, refused, signed_in
 from reviews.views.proving import confirmed
 from reviews.views.verb_form import debriefed, done, item_of
 
@@ -46,6 +46,7 @@ def edit_view(request: HttpRequest, ref: str) -> HttpResponse:
 def _form(
     request: HttpRequest, found: Detail, shown: Draft, *, status: int = 200, wrong: Errors | None = None, **more: Any
 ) -> HttpResponse:
+    opened(request, found)
     given = {
         **context(request, found),
         "fields": placed(build(*_asked(found, shown.payload), shown.origins), wrong or {}, shown.payload),
@@ -56,6 +57,12 @@ def _form(
     }
     template = "reviews/edit.html#form" if is_partial(request) else "reviews/edit.html"
     return render(request, template, given, status=status)
+
+
+def opened(request: HttpRequest, found: Detail) -> None:
+    """A form shows every value bare: whoever gets one with secrets in it has opened them, and that is told."""
+    if found.payload_secret and found.item is not None:
+        open_secrets(item=found.item.id, by=by_of(request))
 
 
 def placed(fields: list[Field], wrong: Errors, payload: Any) -> list[tuple[Field, str]]:

@@ -74,7 +74,7 @@ def _approval(found: Detail, user: User) -> str:
         return "hidden characters stand in a field that a machine reads"
     if found.uninspectable:
         return found.uninspectable
-    if found.unread and must_be_whole(Risk(found.action.risk), found.payload or {}):
+    if found.unread and must_be_whole(found.action, found.payload or {}):
         return "show all of it first: part of it is folded or masked"
     vote = found.my_vote
     if vote is not None:
@@ -118,7 +118,7 @@ def after(found: Detail, user: User) -> After:
         undo_until=action.release_at if release is not None else None,
         withdraw=state == Status.PENDING or (state == Status.APPROVED and release is None),
         settle=state == Status.IN_DOUBT,
-        again=state in RETRYABLE and release is None,
+        again=state in RETRYABLE and release is None and not found.was_check,
         reverse=state == Status.SUCCEEDED and found.kind.has_undo and action.reverses_id is None,
         check=_seeds(found, user),
         answer=found.question is not None and user.pk in (action.owner_id, action.requested_by_id),

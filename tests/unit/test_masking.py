@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from reviews.masking import MASK, MOST_READ, folded, is_secret, masked, secret_values, uninspectable
+from reviews.masking import (
+    MASK,
+    MOST_READ,
+    folded,
+    is_secret,
+    marked,
+    masked,
+    redacted,
+    secret_values,
+    uninspectable,
+)
 
 SECRETS = {
     "private key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc\n-----END RSA PRIVATE KEY-----",
@@ -76,3 +86,30 @@ def test_a_long_text_is_folded_and_an_endless_one_cannot_be_read() -> None:
     assert folded({"text": "x" * 1_501})
     assert uninspectable({"text": "x" * MOST_READ}) != ""
     assert uninspectable({"text": "x" * 50_000}) == ""
+
+
+SCHEMA = {
+    "$defs": {"Line": {"properties": {"answer": {"anyOf": [{"format": "password"}, {"type": "null"}]}}}},
+    "properties": {
+        "to": {"type": "string"},
+        "phrase": {"type": "string", "x-secret": True},
+        "codes": {"type": "array", "items": {"writeOnly": True}},
+        "lines": {"type": "array", "items": {"$ref": "#/$defs/Line"}},
+    },
+}
+
+
+def test_what_a_schema_calls_secret_is_masked_wherever_it_stands() -> None:
+    payload = {"to": "kim", "phrase": "blue horse", "codes": ["7", "8"], "lines": [{"answer": "rex", "n": "1"}]}
+    names = marked(SCHEMA)
+    hidden = {"to": "kim", "phrase": MASK, "codes": [MASK, MASK], "lines": [{"answer": MASK, "n": "1"}]}
+    assert redacted(payload, names) == hidden
+    assert list(secret_values(payload, names)) == ["phrase", "codes[0]", "codes[1]", "lines[0].answer"]
+    assert folded(payload, names)
+    assert not folded(payload)
+
+
+def test_a_number_can_be_a_secret_too() -> None:
+    payload = {"pin": 4711, "card": 4111111111111111, "count": 12, "token": None}
+    assert redacted(payload) == {"pin": MASK, "card": MASK, "count": 12, "token": None}
+    assert list(secret_values(payload)) == ["pin", "card"]

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 
 from audit.models import Event
 from reviews import services
-from reviews.models import BindingPrecedent, Evidence, Follow, Item, Mention, Message, ProvisionalVerdict
+from reviews.models import ActionType, BindingPrecedent, Evidence, Follow, Item, Mention, Message, ProvisionalVerdict
 from reviews.queries.talk import unread
 from reviews.states import Status
 from tests import build
@@ -233,6 +233,24 @@ def test_secrets_are_masked_everywhere_until_somebody_opens_them_and_that_is_rec
     assert Event.objects.filter(name="content.opened").count() == 1
     # The token is hers: it opens nothing for anybody else.
     assert CARD not in Browser(house.grace).get(answer.location).plain
+
+
+def test_a_form_that_shows_secrets_bare_has_opened_them(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, payload={"to": "kim@example.org", "subject": f"card {CARD}", "body": "fine"})
+    assert CARD in ada.get(f"/a/ACT-{item.ref}/edit/").text
+    assert Event.objects.filter(name="content.opened").count() == 1
+
+
+def test_what_a_schema_calls_secret_is_in_no_list_no_search_and_no_file(house: build.House, ada: Browser) -> None:
+    row = ActionType.objects.get(name="mail.send")
+    row.schema["properties"]["subject"]["x-secret"] = True
+    ActionType.objects.filter(name="mail.send").update(schema=row.schema, template="Mail about {subject}")
+    item = build.pending(house, payload={"to": "kim@example.org", "subject": "blue horse", "body": "fine"})
+    for url in ("/queue/", f"/a/ACT-{item.ref}/?all=1", f"/a/ACT-{item.ref}/print/"):
+        assert "blue horse" not in ada.get(url).plain, url
+    assert f"ACT-{item.ref}" not in ada.get("/queue/?q=payload.subject:%22blue+horse%22").text
+    assert f"ACT-{item.ref}" not in ada.get("/queue/?q=horse").text
+    assert ada.get(f"/action/{item.action_id}/bytes/").status == 404
 
 
 def test_what_is_too_long_to_be_read_at_once_is_opened_before_it_is_approved_at_high_risk(
