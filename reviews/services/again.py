@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from reviews.errors import InvalidDecision, NotFound, WrongState, desk_errors
-from reviews.models import Action
+from reviews.models import Action, DeskItem
 from reviews.reasons import OTHER, worded
 from reviews.registry import payload_of
 from reviews.schemas import Proposal
@@ -25,6 +25,8 @@ def propose_again(*, action: UUID, by: By) -> Proposed:
         row = _within_reach(action, by)
         if row.state not in RETRYABLE:
             raise WrongState(f"it is {row.state}; only what ended without effect is tried again")
+        if DeskItem.objects.filter(action=row, was_check=True).exists():
+            raise WrongState("it was a check and is made to be wrong; nothing like it is proposed")
         proposal = _copy(row, f"again/{action}")
         return propose(proposal=proposal, by=by, retry_of=action)
 

@@ -6,10 +6,12 @@ import pytest
 
 from reviews import services
 from reviews.errors import InvalidDecision, NotFound, WrongState
-from reviews.models import Revision
+from reviews.models import ActionType, Revision
 from reviews.states import AttemptEnd, Status
 from tests import build
 from tests.logins import as_role
+from tests.services.test_canaries import seeded
+from tests.services.test_keep import expire, wait
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +47,17 @@ def test_only_what_ended_without_effect_is_tried_again() -> None:
             services.propose_again(action=action, by=house.by())
     with build.refused(NotFound), as_role("web"):
         services.propose_again(action=dead, by=house.by("mallory"))
+
+
+def test_a_check_that_nobody_decided_is_not_proposed_in_earnest() -> None:
+    house = build.house()
+    ActionType.objects.filter(name="mail.send").update(decide_within=1)
+    item = seeded(house, build.approved(house).id)
+    wait(1)
+    assert expire() == 1
+    build.state_of(item.action_id, Status.EXPIRED)
+    with build.refused(WrongState, "it was a check"), as_role("web"):
+        services.propose_again(action=item.action_id, by=house.by("grace"))
 
 
 def test_a_reversal_goes_through_the_gate_and_reverses_when_it_succeeds() -> None:
