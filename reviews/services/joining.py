@@ -71,7 +71,8 @@ def find_invitation(token: str) -> Invitation:
         id=number, used_at=None, revoked_at=None, expires__gt=now(), user__is_active=True
     )
     row = found.first()
-    if row is None:
+    # Who has a password came in by another way: the link would be a second one into an account in use.
+    if row is None or row.user.has_usable_password():
         raise NotFound
     return row
 

@@ -54,6 +54,15 @@ def test_invitation_goes_out_by_letter_and_opens_once(house: build.House, root: 
     assert stranger("/sign-in/", {"username": "kim", "password": GOOD["password"]}).status == 302
 
 
+def test_invitation_opens_no_account_that_has_a_password_already(house: build.House, root: Browser) -> None:
+    link = invited(root, house)
+    kim = User.objects.get(username="kim")
+    kim.set_password("somebody gave her one by hand")
+    kim.save(update_fields=["password"])
+    assert stranger("/sign-in/", {"username": "kim", "password": "somebody gave her one by hand"}).status == 302
+    assert Browser().get(link).status == 404
+
+
 def test_taken_name_is_refused_on_the_form_and_nobody_is_invited(house: build.House, root: Browser) -> None:
     page = root.post("/people/invite/", {"username": "ada", "groups": [house.reviewers.pk], "reason": REASON})
     assert (page.status, "already exists" in page.plain) == (422, True)
