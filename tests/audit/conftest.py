@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from audit import registry
 from tests.audit import world as world_
@@ -22,4 +23,13 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def world(db: None, alone: None, tmp_path: Path) -> Iterator[world_.World]:
     """A log of its own, in the test's transaction."""
     yield world_.World(tmp_path)
+    world_.step_down()
+
+
+@pytest.fixture
+def desk(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[world_.World]:
+    """The log of the desk itself, over the desk's own rows, where the desk's pages look for it."""
+    made = world_.World(tmp_path, tables=False)
+    monkeypatch.setattr(settings, "ANCHOR_DIR", made.anchor)
+    yield made
     world_.step_down()

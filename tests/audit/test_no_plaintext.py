@@ -15,7 +15,7 @@ from audit import indexing, keys
 from config.embedded import postgres_home
 from config.machine import account
 from tests import build, cluster
-from tests.audit.test_privacy import erase, of_8812
+from tests.audit.customers import erase, of_8812
 from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import Permission
 
 from audit import indexing, jobs
 from tests import build
-from tests.audit.world import World, judge, sql, step_down
+from tests.audit.customers import allowed
+from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 from tests.web.pages import Browser
 
@@ -24,29 +23,14 @@ PAGES = ("/audit/", "/audit/events/", "/audit/export/")
 
 
 @pytest.fixture
-def world(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = World(tmp_path, tables=False)
-    monkeypatch.setattr(settings, "ANCHOR_DIR", made.anchor)
-    yield made
-    step_down()
-
-
-@pytest.fixture
-def house(world: World) -> build.House:
+def house(desk: World) -> build.House:
     made = build.house()
     build.finished(made)
     build.rejected(made)
-    world.sequence()
+    desk.sequence()
     with as_role("router"):
         indexing.index_for(10)
     return made
-
-
-def allowed(house: build.House, *codenames: str) -> Browser:
-    """Lin, with exactly these rights on the record."""
-    house.lin.user_permissions.set(Permission.objects.filter(content_type__app_label="audit", codename__in=codenames))
-    house.lin.groups.clear()
-    return Browser(type(house.lin).objects.get(pk=house.lin.pk))
 
 
 @pytest.fixture
@@ -80,18 +64,18 @@ def test_each_right_opens_its_own_page_only(house: build.House) -> None:
     assert reader.post(f"/audit/case/{case}/", {}).status == 403
 
 
-def test_the_integrity_page_says_what_was_verified_and_never_more(lin: Browser, world: World) -> None:
+def test_the_integrity_page_says_what_was_verified_and_never_more(lin: Browser, desk: World) -> None:
     page = lin.get("/audit/")
     assert page.status == 200
     assert "Nobody has verified this log here yet" in page.plain
-    assert world.signer.vkey in page.text
-    assert f"Events under a signed checkpoint {world.index_of_last() + 1}" in page.plain
+    assert desk.signer.vkey in page.text
+    assert f"Events under a signed checkpoint {desk.index_of_last() + 1}" in page.plain
     assert "guarantee" not in page.plain.lower()
     assert "tamper-proof" not in page.plain.lower()
 
 
-def test_the_integrity_page_shows_the_watchdogs_alarm(lin: Browser, world: World) -> None:
-    (world.anchor / "checkpoint").write_text("x\n999999\ny\n")
+def test_the_integrity_page_shows_the_watchdogs_alarm(lin: Browser, desk: World) -> None:
+    (desk.anchor / "checkpoint").write_text("x\n999999\ny\n")
     assert "The anchor saw 999999 leaves" in lin.get("/audit/").alert
     assert "the anchor saw 999999 leaves" in lin.get("/healthz").text
 
@@ -153,17 +137,17 @@ def test_a_timeline_shows_the_case_and_opening_its_texts_is_recorded(lin: Browse
         assert lin.get(f"/audit/case/{odd}/").status == 404
 
 
-def test_an_entry_that_waits_has_no_proof_yet(lin: Browser, world: World, house: build.House) -> None:
+def test_an_entry_that_waits_has_no_proof_yet(lin: Browser, desk: World, house: build.House) -> None:
     action = build.proposed(house)
     page = lin.get(f"/audit/case/action:{action}/")
     assert "waiting for its place in the log" in page.plain
     event = sql("SELECT id FROM audit.event WHERE case_id = %s", f"action:{action}")[0][0]
     assert lin.get(f"/audit/proof/{event}/").status == 404
-    world.sequence()
+    desk.sequence()
     text = lin.get(f"/audit/proof/{event}/").text
     assert text.startswith("c2sp.org/tlog-proof@v1\nindex ")
     assert text.endswith(sql("SELECT signature FROM audit.checkpoint ORDER BY size DESC LIMIT 1")[0][0])
-    assert lin.get("/audit/checkpoint/").text == (world.anchor / "checkpoint").read_text()
+    assert lin.get("/audit/checkpoint/").text == (desk.anchor / "checkpoint").read_text()
 
 
 def run_job() -> None:
@@ -171,7 +155,7 @@ def run_job() -> None:
         assert jobs.run_next_job()
 
 
-def test_verify_runs_as_a_job_and_its_result_is_an_event(lin: Browser, world: World) -> None:
+def test_verify_runs_as_a_job_and_its_result_is_an_event(lin: Browser, desk: World) -> None:
     with as_role("router"):
         assert not jobs.run_next_job()
     asked = lin.post("/audit/verify/", {})
@@ -182,7 +166,7 @@ def test_verify_runs_as_a_job_and_its_result_is_an_event(lin: Browser, world: Wo
     assert "hx-get" in part.text
     run_job()
     page = lin.get(asked.location)
-    size = world.index_of_last() + 1
+    size = desk.index_of_last() + 1
     assert f"Verified up to {size} events of {size}" in page.plain
     assert "hx-get" not in page.text
     name, data, _ = last_event()
@@ -191,8 +175,8 @@ def test_verify_runs_as_a_job_and_its_result_is_an_event(lin: Browser, world: Wo
     assert list((jobs.folder()).glob("*")) == []
 
 
-def test_verify_names_what_it_finds(lin: Browser, world: World) -> None:
-    with world.unguarded():
+def test_verify_names_what_it_finds(lin: Browser, desk: World) -> None:
+    with desk.unguarded():
         sql("UPDATE audit.event SET leaf = replace(leaf::text, '22617070726f766522', '22617070726f667522')::bytea")
     asked = lin.post("/audit/verify/", {})
     run_job()

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.test import override_settings
 
@@ -21,72 +17,29 @@ from audit.seal import lookup_of
 from audit.services import Actor, ErasureRefused
 from reviews import services
 from tests import build
-from tests.audit.test_pages import allowed
-from tests.audit.world import World, judge, sql, step_down
+from tests.audit.customers import SECRET, allowed, erase, lead, lying, of_8812, shown
+from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 
 pytestmark = pytest.mark.django_db
-SECRET = "Zanzibar"
 
 
 @pytest.fixture
-def world(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = World(tmp_path, tables=False)
-    monkeypatch.setattr(settings, "ANCHOR_DIR", made.anchor)
-    yield made
-    step_down()
-
-
-@pytest.fixture
-def house(world: World) -> build.House:
+def house(desk: World) -> build.House:
     """Customer 8812 has a finished and a rejected refund and one that waits; somebody else has one."""
     made = build.house()
     note = {"customer": "8812", "amount": 100, "note": f"to {SECRET}"}
     build.finished(made, "refund.issue", payload=note, reasoning=f"wants {SECRET}", evidence=(build.evidence(SECRET),))
     build.rejected(made, "refund.issue", payload=note)
     build.finished(made, "refund.issue", payload=note | {"customer": "1", "note": "to Rome"})
-    world.sequence()
+    desk.sequence()
     with as_role("router"):
         while indexing.index_next():
             pass
     return made
 
 
-def lead(house: build.House, age: float = 0) -> Actor:
-    return Actor("human", house.lin.pseudonym, stepped_up_at=datetime.now(UTC) - timedelta(seconds=age))
-
-
-def of_8812() -> Wanted:
-    return Wanted(subject=lookup_of("customer", "8812"))
-
-
-def shown(wanted: Wanted) -> list[tuple[Any, str]]:
-    return [
-        (s.event, s.field) for case in texts_of(cases_of(wanted).names, person=wanted.person) for s in case.erasable
-    ]
-
-
-def erase(house: build.House, wanted: Wanted, **more: Any) -> privacy.Erased:
-    with as_role("web"):
-        given = {"wanted": wanted, "seen": shown(wanted), "basis": "gdpr_17", "reason": "asked by mail"}
-        return privacy.erase_all(**(given | {"actor": lead(house)} | more))
-
-
-def lying(word: str) -> int:
-    """In how many rows of the desk and the record the word still lies, whatever the table."""
-    found = 0
-    for table, column, kind in sql(
-        "SELECT format('%I.%I', n.nspname, c.relname), quote_ident(a.attname), format_type(atttypid, NULL)"
-        " FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace"
-        " WHERE relkind = 'r' AND attnum > 0 AND nspname IN ('public', 'audit')"
-        " AND format_type(atttypid, NULL) IN ('bytea', 'text', 'jsonb', 'character varying', 'tsvector')"
-    ):
-        text = f"encode({column}, 'escape')" if kind == "bytea" else f"{column}::text"
-        found += sql(f"SELECT count(*) FROM {table} WHERE {text} ILIKE %s", f"%{word}%")[0][0]
-    return found
-
-
-def test_everything_about_a_customer_goes_and_every_proof_stays(house: build.House, world: World) -> None:
+def test_everything_about_a_customer_goes_and_every_proof_stays(house: build.House, desk: World) -> None:
     assert lying(SECRET) >= 6
     assert len(cases_of(Wanted(words=("zanzibar",))).names) == 2
     before = {row[0]: bytes(row[1]) for row in sql("SELECT n, leaf FROM audit.event")}
@@ -94,10 +47,10 @@ def test_everything_about_a_customer_goes_and_every_proof_stays(house: build.Hou
     assert (done.cases, done.key) == (2, True)
     assert done.texts >= 5
     assert lying(SECRET) == 0
-    world.sequence()
+    desk.sequence()
     after = {row[0]: bytes(row[1]) for row in sql("SELECT n, leaf FROM audit.event")}
     assert before.items() <= after.items()
-    assert judge(world.export())[:2] == (0, {})
+    assert judge(desk.export())[:2] == (0, {})
     with as_role("auditor"):
         assert reconcile() == []
     told = sql("SELECT convert_from(leaf, 'UTF8') FROM audit.event WHERE name = 'privacy.erased'")

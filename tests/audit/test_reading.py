@@ -14,12 +14,11 @@ from django.db import IntegrityError, transaction
 from audit.privacy import place_hold
 from audit.retention import kept, prunable
 from tests import build
-from tests.audit.test_privacy import lead, world
+from tests.audit.customers import lead
 from tests.audit.world import World, sql
 from tests.logins import as_role
 from tests.web.pages import Browser
 
-__all__ = ["world"]
 pytestmark = pytest.mark.django_db
 
 
@@ -33,7 +32,7 @@ def _nobody_has_read() -> None:
     caches["memory"].clear()
 
 
-def test_a_waiting_item_is_told_by_its_decision_and_everything_else_here(db: Any, world: World) -> None:
+def test_a_waiting_item_is_told_by_its_decision_and_everything_else_here(db: Any, desk: World) -> None:
     house = build.house()
     waiting, done = build.pending(house), build.rejected(house, "refund.issue")
     ada, lin = Browser(house.ada), Browser(house.lin)
@@ -49,10 +48,10 @@ def test_a_waiting_item_is_told_by_its_decision_and_everything_else_here(db: Any
     assert len(told()) == 2
 
 
-def test_what_is_kept_since_when_and_what_stops_pruning(db: Any, world: World) -> None:
+def test_what_is_kept_since_when_and_what_stops_pruning(db: Any, desk: World) -> None:
     house = build.house()
     build.rejected(house)
-    world.sequence()
+    desk.sequence()
     with as_role("web"):
         assert {one.name for one in kept()} == {"decisions", "runs", "rules", "access", "privacy", "log"}
         assert not any(one.has_over for one in kept())

@@ -6,12 +6,9 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import Permission
 
 from audit.canonical import encode
@@ -19,7 +16,7 @@ from audit.registry import reports
 from reviews.services import retract
 from reviews.services.stops import lift_stop, place_stop
 from tests import build
-from tests.audit.world import World, sql, step_down
+from tests.audit.world import World, sql
 from tests.logins import as_role
 from tests.web.pages import Browser, Page
 
@@ -28,15 +25,7 @@ RIGHTS = ("view_audit", "open_content", "export_audit")
 
 
 @pytest.fixture
-def world(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = World(tmp_path, tables=False)
-    monkeypatch.setattr(settings, "ANCHOR_DIR", made.anchor)
-    yield made
-    step_down()
-
-
-@pytest.fixture
-def house(world: World) -> build.House:
+def house(desk: World) -> build.House:
     """A rejection, a success, one decided by two, one taken back."""
     made = build.house()
     build.finished(made)
@@ -45,7 +34,7 @@ def house(world: World) -> build.House:
     vote = build.decide(made, build.pending(made))
     with as_role("web"):
         retract(decision=vote.id, by=made.by("ada"))
-    world.sequence()
+    desk.sequence()
     return made
 
 

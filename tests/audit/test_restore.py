@@ -20,7 +20,7 @@ from config import roles
 from reviews.models import Action, Stop
 from reviews.states import Status
 from tests import build, cluster
-from tests.audit.test_privacy import SECRET, erase, lying, of_8812
+from tests.audit.customers import SECRET, erase, lying, of_8812
 from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 

@@ -17,18 +17,17 @@ from audit.erasable import Wanted, cases_of
 from reviews.models import RevisionBody, SearchText
 from reviews.states import Status
 from tests import build
-from tests.audit.test_privacy import SECRET, erase, lying, of_8812, world
+from tests.audit.customers import SECRET, erase, lying, of_8812
 from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 from tests.web.pages import Browser
 
-__all__ = ["world"]
 pytestmark = pytest.mark.django_db
 NOTE = {"customer": "8812", "amount": 100, "note": f"to {SECRET}"}
 
 
 @pytest.fixture
-def sealed(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> build.House:
+def sealed(desk: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> build.House:
     monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path)
     monkeypatch.setattr(keys, "SPARES", 30)
     monkeypatch.setattr(keys, "LOW", 20)
@@ -39,7 +38,7 @@ def sealed(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bui
     return house
 
 
-def test_a_sealed_refund_goes_all_the_way_and_is_gone_with_its_key(sealed: build.House, world: World) -> None:
+def test_a_sealed_refund_goes_all_the_way_and_is_gone_with_its_key(sealed: build.House, desk: World) -> None:
     item = build.pending(
         sealed, "refund.issue", payload=NOTE, reasoning=f"wants {SECRET}", evidence=(build.evidence(SECRET),)
     )
@@ -53,15 +52,15 @@ def test_a_sealed_refund_goes_all_the_way_and_is_gone_with_its_key(sealed: build
     lease = build.take()
     assert json.loads(lease.body) == NOTE
     build.state_of(item.action_id, Status.EXECUTING)
-    world.sequence()
+    desk.sequence()
     with as_role("router"):
-        place = world.folder / "as-router"
-        world.export()
+        place = desk.folder / "as-router"
+        desk.export()
         opened = export_as_router(place)
     texts = [json.loads(line) for line in (opened / "content.jsonl").read_text().splitlines()]
     assert {text["state"] for text in texts} == {"open"}
     assert judge(opened)[:2] == (0, {})
-    assert judge(world.export())[:2] == (0, {})  # and an auditor's, who can open nothing
+    assert judge(desk.export())[:2] == (0, {})  # and an auditor's, who can open nothing
 
 
 def export_as_router(place: Path) -> Path:
@@ -71,9 +70,9 @@ def export_as_router(place: Path) -> Path:
     return place
 
 
-def test_after_the_erasure_neither_key_nor_text_is_left(sealed: build.House, world: World) -> None:
+def test_after_the_erasure_neither_key_nor_text_is_left(sealed: build.House, desk: World) -> None:
     build.wait_for_release(build.rejected(sealed, "refund.issue", payload=NOTE).id)
-    world.sequence()
+    desk.sequence()
     with as_role("router"):
         indexing.index_for(5)
     assert len(cases_of(Wanted(words=tuple(indexing.tokens("zanzibar")))).names) == 1
@@ -82,8 +81,8 @@ def test_after_the_erasure_neither_key_nor_text_is_left(sealed: build.House, wor
     before = sql("SELECT count(*) FROM audit.seal_key WHERE lookup = %s", subject)
     assert (before, erase(sealed, of_8812()).key) == ([(1,)], True)
     assert sql("SELECT count(*) FROM audit.seal_key WHERE lookup = %s", subject) == [(0,)]
-    world.sequence()
-    assert judge(world.export())[:2] == (0, {})
+    desk.sequence()
+    assert judge(desk.export())[:2] == (0, {})
 
 
 def test_agents_seal_and_open_only_what_is_addressed_to_them(sealed: build.House, monkeypatch: Any) -> None:
@@ -149,7 +148,7 @@ def test_without_a_spare_key_nothing_is_stored(sealed: build.House) -> None:
 
 
 def test_what_lay_plain_is_sealed_afterwards_and_everything_still_agrees(
-    sealed: build.House, world: World, monkeypatch: pytest.MonkeyPatch
+    sealed: build.House, desk: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "SEALING", False)
     item = build.pending(
@@ -170,7 +169,7 @@ def test_what_lay_plain_is_sealed_afterwards_and_everything_still_agrees(
     assert build.proposed(sealed, "refund.issue", payload=NOTE, dedup_key="one") == item.action_id
     assert Browser(sealed.ada).open(item).text.count(SECRET) >= 3
     build.decide(sealed, item)
-    world.sequence()
-    assert judge(export_as_router(world.folder / "as-router"))[:2] == (0, {})
+    desk.sequence()
+    assert judge(export_as_router(desk.folder / "as-router"))[:2] == (0, {})
     with pytest.raises(DatabaseError), transaction.atomic():  # the guards are back
         sql("UPDATE reviews_revisionbody SET body = body")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from audit import indexing, jobs, queries
@@ -16,27 +13,19 @@ from audit.export import ExportFailed
 from audit.queries import Filters
 from audit.words import tokens
 from tests import build
-from tests.audit.test_pages import allowed
-from tests.audit.world import World, judge, sql, step_down
+from tests.audit.customers import allowed
+from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def world(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = World(tmp_path, tables=False)
-    monkeypatch.setattr(settings, "ANCHOR_DIR", made.anchor)
-    yield made
-    step_down()
-
-
-@pytest.fixture
-def house(world: World) -> build.House:
+def house(desk: World) -> build.House:
     made = build.house()
     build.finished(made, "refund.issue", reasoning="The customer was charged twice")
     build.rejected(made)
-    world.sequence()
+    desk.sequence()
     file_words()
     return made
 
@@ -71,9 +60,9 @@ def house_reason() -> str:
     return next(code for (leaf,) in rows if (code := json.loads(leaf)["data"].get("reason_code")))
 
 
-def test_no_event_is_skipped_and_none_filed_twice(house: build.House, world: World) -> None:
+def test_no_event_is_skipped_and_none_filed_twice(house: build.House, desk: World) -> None:
     build.pending(house)
-    world.sequence()
+    desk.sequence()
     file_words()
     file_words()
     assert sql("SELECT count(*) FROM audit.search") == sql("SELECT count(*) FROM audit.leaf")
@@ -117,7 +106,7 @@ def test_words_need_the_right_to_read_texts(house: build.House) -> None:
         assert lead.get(f"/audit/events/?{bad}").status == 422
 
 
-def test_a_filtered_export_proves_each_event_and_brings_a_dossier(house: build.House, world: World) -> None:
+def test_a_filtered_export_proves_each_event_and_brings_a_dossier(house: build.House, desk: World) -> None:
     lead = allowed(house, "view_audit", "open_content", "export_audit")
     form = {"type": "refund.issue", "opened": ["reason", "message"], "reason": "the customer asked"}
     assert lead.post("/audit/export/", form).status == 302
