@@ -8,29 +8,29 @@ is written from arrays under one batch id.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from audit import events, seal
+from audit import events
 from audit.events import EventName
 from audit.services import Entry, record
 from reviews.errors import InvalidDecision, desk_errors
 from reviews.ids import new_id
-from reviews.models import Action, ActionType, Decision, DeskItem
-from reviews.policy import BatchItem, Parties, batch_block_reason, may_approve, may_decide
+from reviews.models import ActionType, Decision
+from reviews.policy import BatchItem, batch_block_reason, may_approve, may_decide
 from reviews.policy import Case as Matter
 from reviews.queries.policy import Current, current_policy, grants_of
 from reviews.reasons import doubt_of, worded
 from reviews.registry import amount
 from reviews.schemas import DecisionIn, ItemResult, Seen
-from reviews.services.base import By, Case, Clock, actor, after_commit, case_of, digest_of, reached
+from reviews.services.base import By, after_commit, digest_of
+from reviews.services.batch_lock import Judged, lock_all
 from reviews.services.canaries import close_canary, take_verdict
 from reviews.services.pacing import demand_batch_look
-from reviews.services.routing import Read, read_body
 from reviews.services.voting import CLOSING, Vote, case_facts
 from reviews.services.windows import undo_seconds, valid_seconds
 from reviews.states import Reversibility, Risk, Status, Verdict
@@ -57,23 +57,6 @@ class BatchResult(NamedTuple):
         return sum(r.result == "applied" for r in self.results)
 
 
-@dataclass(slots=True, kw_only=True)
-class Judged:
-    """One selected item under its lock, with all that judging it needs."""
-
-    item: DeskItem
-    case: Case
-    read: Read
-    parties: Parties
-    evidence: int
-    message: int
-    round: int
-    rationale: str = ""
-    result: ItemResult | None = None
-    decision: UUID = field(default_factory=new_id)
-    entry: Entry | None = None
-
-
 def batch_decide(
     *,
     items: Sequence[Selected],
@@ -93,7 +76,7 @@ def batch_decide(
     dwell = demand_batch_look(count=len(items), opened_at=opened_at)
     batch = new_id()
     with desk_errors(), transaction.atomic():
-        found = _lock_all([item for item, _, _ in items], by, batch)
+        found = lock_all([item for item, _, _ in items], by, batch)
         vote = _vote(decision, found, opened_at, dwell)
         own = {item: worded(NO_PRESETS, "note", "", note, required=False) for item, note in (notes or {}).items()}
         _judge_all(items, found, vote, by)
@@ -147,75 +130,6 @@ def _vote(decision: DecisionIn, found: Mapping[UUID, Judged], opened_at: datetim
         seen=Seen(version=0, digest=b"", opened_at=opened_at),
         dwell_ms=dwell,
         via="batch",
-    )
-
-
-def _lock_all(ids: Sequence[UUID], by: By, batch: UUID) -> dict[UUID, Judged]:
-    """Lock the actions in the order of their keys, read everything about them at once; in the order selected."""
-    queues = reached(by.user).values("queue")
-    wanted = DeskItem.objects.filter(id__in=ids, queue__in=queues)
-    actions = list(
-        Action.objects.select_for_update(of=("self",), no_key=True)
-        .annotate(clock=Clock())
-        .filter(id__in=wanted.values("action"))
-        .order_by("id")
-    )
-    _with_types(actions)
-    who = actor(by)
-    cases = {a.id: case_of(a, by=who, request=by.request, batch=batch) for a in actions}
-    rows = DeskItem.objects.filter(action__in=list(cases)).select_related("claimed_by").in_bulk(ids)
-    about = _about([a.id for a in actions], by)
-    return {id: _judged(row, cases[row.action_id], about[row.action_id], by) for id in ids if (row := rows.get(id))}
-
-
-def _with_types(actions: Sequence[Action]) -> None:
-    """One row of each type for all of them: its schema is read once, not for every action."""
-    kinds = ActionType.objects.in_bulk({action.type_id for action in actions})
-    for action in actions:
-        action.type = kinds[action.type_id]
-
-
-_ABOUT = """
-SELECT a.id, r.author_id, r.self_edit, ARRAY[b.salt, b.body, r.digest], b.scheme,
-       coalesce((SELECT max(number) FROM reviews_evidence e WHERE e.action_id = a.id), 0),
-       coalesce((SELECT max(number) FROM reviews_message m WHERE m.action_id = a.id), 0),
-       ARRAY(SELECT d.reviewer_id FROM reviews_decision d
-             WHERE d.action_id = a.id AND d.verdict = 'escalate'),
-       (SELECT count(*) FROM reviews_retraction x JOIN reviews_decision d ON d.id = x.decision_id
-        WHERE d.action_id = a.id AND d.reviewer_id = %s)
-FROM reviews_action a
-JOIN reviews_revision r ON r.action_id = a.id AND r.number = a.revision
-LEFT JOIN reviews_revisionbody b ON b.revision_id = r.id
-WHERE a.id = ANY(%s)
-"""
-
-
-def _about(actions: Sequence[UUID], by: By) -> dict[UUID, tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_ABOUT, [by.user.pk, list(actions)])
-        return {row[0]: row for row in cursor.fetchall()}
-
-
-def _judged(row: DeskItem, case: Case, about: tuple[Any, ...], by: By) -> Judged:
-    action = case.action
-    _, author, self_edit, lies, scheme, evidence, message, escalators, taken_back = about
-    reversal = action.reverses_id is not None and action.needed == 1
-    parties = Parties(
-        proposer=None if reversal else action.requested_by_id,
-        owner=action.owner_id,
-        author=author if action.revision > 1 else None,
-        escalators=frozenset(escalators),
-        needed=action.needed,
-        self_edit=self_edit,
-    )
-    return Judged(
-        item=row,
-        case=case,
-        read=read_body(action, action.type, None if scheme is None else seal.plain(lies[0], scheme, lies[1], lies[2])),
-        parties=parties,
-        evidence=evidence,
-        message=message,
-        round=taken_back,
     )
 
 

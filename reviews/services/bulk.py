@@ -25,9 +25,9 @@ from reviews.models import Action, ActionType, Decision, DeskItem, Reach, Retrac
 from reviews.queries.people import stand_in
 from reviews.reasons import worded
 from reviews.schemas import ItemResult, Seen
-from reviews.services.base import By, Case, Clock, actor, after_commit, case_of, digest_of, in_seconds, reached
+from reviews.services.base import By, Case, Clock, actor, after_commit, case_of, in_seconds, reached
 from reviews.services.holding import CLAIM_SECONDS, MOST_LOOPS, cannot_wait, halfway
-from reviews.services.voting import Vote, vote_event
+from reviews.services.voting import Vote, vote_event, vote_row
 from reviews.states import Status, Verdict
 
 MOST = 500
@@ -229,24 +229,9 @@ def _taken_back(actions: Sequence[UUID], by: By) -> Mapping[UUID, int]:
 
 
 def _escalation(one: Held, target: Group, vote: Vote, by: By, back: int) -> Decision:
-    made, action = new_id(), one.case.action
+    made = new_id()
     data = vote_event(one.case, one.row, vote, by, made, target=f"group:{target.pk}", taken_back=back)
     entry = one.case.note(
         EventName.DECISION_RECORDED, data, content={"rationale": vote.rationale, "identity": str(by.user)}
     )
-    return Decision(
-        id=made,
-        action_id=action.id,
-        item_id=one.row.id,
-        revision=action.revision,
-        digest=digest_of(action),
-        reviewer=by.user,
-        verdict=vote.verdict.value,
-        via=vote.via,
-        risk=action.risk,
-        reason_code=vote.code,
-        batch=one.case.batch,
-        target=target,
-        event_id=entry.id,
-        created_at=one.case.now,
-    )
+    return vote_row(one.case, one.row, vote, by, made, entry.id, target=target)

@@ -84,8 +84,15 @@ def case_facts(action: Action) -> dict[str, Any]:
 
 
 def insert_vote(case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, event: UUID, **more: Any) -> Decision:
+    made = vote_row(case, row, vote, by, decision, event, **more)
+    made.save(force_insert=True)
+    return made
+
+
+def vote_row(case: Case, row: DeskItem, vote: Vote, by: By, decision: UUID, event: UUID, **more: Any) -> Decision:
+    """The row of a vote, not yet stored."""
     action = case.action
-    return Decision.objects.create(
+    return Decision(
         id=decision,
         action_id=action.id,
         item_id=row.id,
