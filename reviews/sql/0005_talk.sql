@@ -42,6 +42,18 @@ END $$;
 CREATE TRIGGER reviews_evidence_author BEFORE INSERT ON reviews_evidence
     FOR EACH ROW EXECUTE FUNCTION reviews_evidence_author();
 
+-- A run has added something to its own case. Whoever has it on a page, in a list too, has not seen that: its version rises.
+CREATE OR REPLACE FUNCTION reviews_agent_touch(action uuid, case_seq bigint, case_head bytea) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    PERFORM reviews_demand_own(reviews_agent_touch.action);
+    UPDATE reviews_action a SET case_seq = reviews_agent_touch.case_seq, case_head = reviews_agent_touch.case_head
+        WHERE a.id = reviews_agent_touch.action;
+    UPDATE reviews_item i SET version = i.version + 1
+        WHERE i.action_id = reviews_agent_touch.action AND i.closed_at IS NULL;
+    PERFORM reviews_stamp_queues(reviews_agent_touch.action);
+END $$;
+
 -- What kind of answer a reviewer's question asks for, as JSON; NULL is free text. For its own agent alone.
 CREATE FUNCTION reviews_expects(question uuid) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

@@ -13,8 +13,10 @@ from reviews.attachments import Upload
 from reviews.errors import GateRefused, InvalidPayload, WrongState
 from reviews.models import Evidence, EvidenceBody, Message
 from reviews.schemas import AttachmentIn
+from reviews.states import Status
 from tests import build
 from tests.logins import as_role
+from tests.services.test_batch import batch, outcome, select
 
 PDF = b"%PDF-1.7\n\xff\xfe binary"
 
@@ -58,6 +60,18 @@ def test_a_run_adds_a_file_until_it_is_decided(house: build.House) -> None:
     with build.refused(WrongState, "before the decision"), as_role("agent"):
         services.attach_by_run(action=action, run=run, upload=Upload("a.txt", b"three"))
     assert build.events_of(action)[:2] == ["action.proposed", "evidence.added"]
+
+
+def test_who_ticked_it_in_a_list_has_not_seen_the_file_that_came_since(house: build.House) -> None:
+    run, action = build.proposed_by_run(house)
+    build.route()
+    item = build.item_of(action)
+    shown = select([item])
+    with as_role("agent"):
+        services.attach_by_run(action=action, run=run, upload=Upload("a.txt", b"it is a fraud"))
+    assert outcome(batch(house, shown)) == [("conflict", "changed since you opened it")]
+    build.state_of(action, Status.PENDING)
+    assert outcome(batch(house, select([item]))) == [("applied", "")]
 
 
 def test_an_answer_brings_its_file_in_one_step_or_not_at_all(house: build.House) -> None:
