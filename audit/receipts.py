@@ -36,11 +36,11 @@ UNPROMISED = """
 """
 KEEP = """
     SELECT set_config('synchronous_commit', 'off', true);
+    INSERT INTO audit.receipt_key (vkey, role) VALUES (%s, %s) ON CONFLICT (vkey) DO NOTHING;
     INSERT INTO audit.receipt (event_id, note) SELECT i, t FROM unnest(%s::uuid[], %s::text[]) AS given (i, t)
     ON CONFLICT (event_id) DO NOTHING
 """
 _waiting: set[str] = set()
-_shown: set[str] = set()
 
 
 class Promise(NamedTuple):
@@ -97,23 +97,11 @@ def give(promises: Sequence[Promise]) -> list[str]:
         return []
     signer = _signer(role(), settings.SECRETS_DIR, settings.LOG_ORIGIN)
     made = [_receipt(signer, one) for one in promises]
-    _show(signer.vkey)
     with transaction.atomic(), connection.cursor() as cursor:
-        # A receipt lost in a crash is made again when somebody asks for it; nobody waits for the disk.
-        cursor.execute(KEEP, [[one.event for one in promises], made])
+        # A receipt lost in a crash is made again when somebody asks for it; nobody waits for the disk. The
+        # public half goes along each time: the key may be older than the database that it signs for.
+        cursor.execute(KEEP, [signer.vkey, role(), [one.event for one in promises], made])
     return made
-
-
-def _show(vkey: str) -> None:
-    """Put the public half where exports find it, once a process."""
-    if vkey in _shown:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO audit.receipt_key (vkey, role) VALUES (%s, %s) ON CONFLICT (vkey) DO NOTHING", [vkey, role()]
-        )
-    if not connection.in_atomic_block:
-        _shown.add(vkey)
 
 
 def _receipt(signer: Signer, one: Promise) -> str:
