@@ -7,7 +7,7 @@ from collections import Counter
 from audit.tabular import Column
 from reviews import plots
 from reviews.figures import Figure, cells, shares
-from reviews.intervals import labels_needed, share
+from reviews.intervals import Share, labels_needed, share
 from reviews.queries.numbers import Window, agents
 from reviews.queries.numbers.decided import verdicts
 from reviews.queries.stats import HandSet
@@ -52,31 +52,11 @@ def proposals(window: Window) -> Figure:
 def reliability(window: Window) -> Figure:
     """Stated confidence against what people let pass: raw, and biased towards what was sent to them."""
     bins = agents.confidence(window)
-    rows, drawn = [], []
-    for row in bins:
-        found = share(row.right, row.n)
-        rows.append(
-            (
-                row.agent,
-                row.version,
-                row.type,
-                row.bin / 10,
-                (row.bin + 1) / 10,
-                row.stated,
-                row.n,
-                row.right,
-                *cells(found),
-            )
-        )
-    by_bin: dict[int, list[agents.Bin]] = {}
-    for row in bins:
-        by_bin.setdefault(row.bin, []).append(row)
-    for number, group in sorted(by_bin.items()):
-        n = sum(row.n for row in group)
-        stated = sum(row.stated * row.n for row in group) / n
-        drawn.append(
-            (f"{number / 10:.1f} to {(number + 1) / 10:.1f}", share(sum(row.right for row in group), n), stated)
-        )
+    rows = [
+        (row.agent, row.version, row.type, row.bin / 10, (row.bin + 1) / 10, row.stated, row.n, row.right,
+         *cells(share(row.right, row.n)))
+        for row in bins
+    ]  # fmt: skip
     columns = (
         *WHO,
         Column("confidence_from", "", "share"),
@@ -91,7 +71,21 @@ def reliability(window: Window) -> Figure:
         "The open mark is what the agent claimed, the dot what people said, the line its 95 % interval."
     )
     return Figure("confidence", "Stated confidence and verdicts", says, columns, rows,
-                  plots.whiskers(drawn, whole=True), _labels(bins))  # fmt: skip
+                  plots.whiskers(_by_confidence(bins), whole=True), _labels(bins))  # fmt: skip
+
+
+def _by_confidence(bins: list[agents.Bin]) -> list[tuple[str, Share, float | None]]:
+    """Each tenth of stated confidence over all agents: what passed, and what was claimed on average."""
+    by_bin: dict[int, list[agents.Bin]] = {}
+    for row in bins:
+        by_bin.setdefault(row.bin, []).append(row)
+    return [_tenth(number, group) for number, group in sorted(by_bin.items())]
+
+
+def _tenth(number: int, group: list[agents.Bin]) -> tuple[str, Share, float | None]:
+    n = sum(row.n for row in group)
+    stated = sum(row.stated * row.n for row in group) / n
+    return f"{number / 10:.1f} to {(number + 1) / 10:.1f}", share(sum(row.right for row in group), n), stated
 
 
 def _labels(bins: list[agents.Bin]) -> str:
