@@ -92,7 +92,7 @@ def test_who_mends_the_fault_before_approving_has_seen_it() -> None:
     with as_role("web"):
         result = services.edit(
             item=item.id, seen=shown, payload=build.PAYLOADS["mail.send"], decision=APPROVE,
-            rationale="the address was wrong", by=house.by(),
+            rationale="the address was wrong", by=house.by("grace"),
         )  # fmt: skip
         assert result.approved
         with connection.cursor() as cursor:
