@@ -33,6 +33,8 @@ def test_questions_of_the_sample_say_that_they_are_one(office: Office) -> None:
 
 def test_every_sample_file_is_well_formed_and_says_what_it_is() -> None:
     talks = list(read(CHATS.read_bytes(), name=CHATS.name))
+    lines, letters = QUESTIONS.read_text().splitlines(), list(LETTERS.glob("*.eml"))
+    assert talks and lines and letters
     assert all(isinstance(talk, Conversation) and "Sample that ships" in talk.raw for talk in talks)
-    assert all("Sample that ships" in line for line in QUESTIONS.read_text().splitlines())
-    assert all("Sample letter" in letter.read_text() for letter in LETTERS.glob("*.eml"))
+    assert all("Sample that ships" in line for line in lines)
+    assert all("Sample letter" in letter.read_text() for letter in letters)

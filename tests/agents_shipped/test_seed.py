@@ -61,5 +61,5 @@ def test_a_reset_makes_new_words_for_everybody(as_role: Callable[[str], Any], tm
     with as_role("web"):
         first = {each.username: each.password for each in seed_people(file)}
         second = {each.username: each.password for each in seed_people(file, reset=True)}
-    assert all(first[name] != second[name] and second[name] for name in first)
+    assert first and all(first[name] != second[name] and second[name] for name in first)
     assert json.loads(file.read_text()) == second
