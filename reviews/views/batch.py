@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from reviews import forms
@@ -20,7 +23,7 @@ from reviews.queries.odd import odd_ones
 from reviews.queries.reasons import offered_for
 from reviews.queries.rows import rows
 from reviews.schemas import ItemResult
-from reviews.services import batch_decide, retract_batch, shown_at, stamp_shown
+from reviews.services import batch_decide, retract_batch, shown_at
 from reviews.states import Verdict
 from reviews.views.edge import (
     by_of,
@@ -34,7 +37,10 @@ from reviews.views.edge import (
     with_query,
 )
 
-BATCH = "batch"  # the subject of the preview's stamp
+
+def previewed(items: Iterable[str]) -> str:
+    """The subject of a preview's stamp: these very rows, so that having looked at some is no look at others."""
+    return f"batch:{hashlib.sha256(' '.join(sorted(items)).encode()).hexdigest()}"
 
 
 def _selection(request: HttpRequest) -> tuple[list[forms.Chosen], dict[int, UUID]]:
@@ -60,14 +66,17 @@ def _preview(request: HttpRequest, *, refusal: DeskError | None = None) -> HttpR
     verdict, user = _verdict(request), signed_in(request)
     chosen, ids = _selection(request)
     found = rows([ids[one.ref] for one in chosen if one.ref in ids], reader_of(request).queues)
+    items = [f"ACT-{one.ref}:{one.version}:{one.digest.hex()}" for one in chosen if one.ref in ids]
     given = {
         "verdict": verdict.value,
         "rows": found,
-        "items": [f"ACT-{one.ref}:{one.version}:{one.digest.hex()}" for one in chosen if one.ref in ids],
+        "items": items,
         "odd": odd_ones(found),
         "notes": {f"ACT-{ref}": words for ref, words in forms.row_notes(request.POST).items()},
         "presets": offered_for({row.type for row in found}, verdict.value),
-        "opened": request.POST.get("opened") or stamp_shown(user, BATCH),
+        "opened": forms.shown_or_now(
+            request.POST.get("opened", ""), user=user, item=previewed(items), at=timezone.now()
+        ),
         "dwell": batch_dwell(len(found), settings.TIMINGS),
         "q": request.POST.get("q", "")[:1000],
         "kept": request.POST,
@@ -95,7 +104,7 @@ def _decided(request: HttpRequest) -> HttpResponse:
         items=[(ids[one.ref], one.version, one.digest) for one in chosen if one.ref in ids],
         decision=forms.decision(request.POST, verdict.value),
         by=by_of(request),
-        opened_at=shown_at(request.POST.get("opened", ""), user, BATCH),
+        opened_at=shown_at(request.POST.get("opened", ""), user, previewed(request.POST.getlist("item"))),
         notes={ids[ref]: note for ref, note in forms.row_notes(request.POST).items() if ref in ids},
     )
     absent = [

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from reviews.models import Decision, Item
+from reviews.models import Decision, Item, User
 from reviews.services import stamp_shown
 from reviews.states import Status
+from reviews.views.batch import previewed
 from tests import build
 from tests.web.pages import HX, Browser, Page, nothing_changes
 from tests.web.test_bulk import keys
@@ -23,10 +24,15 @@ def key(item: Item) -> str:
     return f"ACT-{fresh.ref}:{fresh.version}:{bytes(fresh.action.digest).hex()}"
 
 
+def looked(user: User, *items: str) -> str:
+    """The stamp of a preview of these rows, long enough ago."""
+    return stamp_shown(user, previewed(items), build.long_ago())
+
+
 def confirm(browser: Browser, items: list[Item], **more: Any) -> Page:
     assert browser.user is not None
     form = {"verdict": "approve", "item": [key(item) for item in items], **more}
-    form.setdefault("opened", stamp_shown(browser.user, "batch", build.long_ago()))
+    form.setdefault("opened", looked(browser.user, *form["item"]))
     return browser.post("/batch/", form)
 
 
@@ -53,11 +59,8 @@ def test_each_item_of_a_batch_is_told_what_became_of_it(house: build.House, ada:
     good, risky, gone = build.pending(house), build.pending(house, "files.delete"), build.pending(house)
     stale = key(gone)
     grace.send(gone, "decide", verdict="reject", reason_code="not_needed")
-    form = {
-        "verdict": "approve",
-        "item": [key(good), key(risky), stale],
-        "opened": stamp_shown(house.ada, "batch", build.long_ago()),
-    }
+    chosen = [key(good), key(risky), stale]
+    form = {"verdict": "approve", "item": chosen, "opened": looked(house.ada, *chosen)}
     page = ada.post("/batch/", form)
     assert page.status == 200
     assert results(page) == {f"ACT-{good.ref}": "applied", f"ACT-{risky.ref}": "blocked", f"ACT-{gone.ref}": "conflict"}
@@ -103,12 +106,21 @@ def test_item_out_of_reach_is_blocked_as_if_unknown(house: build.House, ada: Bro
 
 def test_batch_without_a_look_at_its_preview_is_refused(house: build.House, ada: Browser) -> None:
     item = build.pending(house)
-    just_now = stamp_shown(house.ada, "batch", timezone.now() + timedelta(seconds=5))
+    just_now = stamp_shown(house.ada, previewed([key(item)]), timezone.now() + timedelta(seconds=5))
     elsewhere = stamp_shown(house.ada, "list", build.long_ago())
     with nothing_changes():
         assert confirm(ada, [item], opened="").status == 422
         assert confirm(ada, [item], opened=elsewhere).status == 422
         assert "Look first" in confirm(ada, [item], opened=just_now).alert
+
+
+def test_having_looked_at_one_selection_is_no_look_at_another(house: build.House, ada: Browser) -> None:
+    seen, slipped = build.pending(house), build.pending(house)
+    with nothing_changes():
+        page = confirm(ada, [seen, slipped], opened=looked(house.ada, key(seen)))
+        assert (page.status, "open the preview first" in page.alert.casefold()) == (422, True)
+        assert page.field("opened") != looked(house.ada, key(seen)), "the page it comes with is a preview of its own"
+    assert results(confirm(ada, [seen])) == {f"ACT-{seen.ref}": "applied"}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +147,7 @@ def test_batch_of_somebody_else_is_not_taken_back(house: build.House, ada: Brows
 
 def test_result_comes_as_a_fragment_for_the_dialog(house: build.House, ada: Browser) -> None:
     item = build.pending(house)
-    form = {"verdict": "approve", "item": key(item), "opened": stamp_shown(house.ada, "batch", build.long_ago())}
+    form = {"verdict": "approve", "item": key(item), "opened": looked(house.ada, key(item))}
     page = ada.post("/batch/", form, **HX)
     assert "<html" not in page.text
     assert page.response["HX-Retarget"] == "#dialog"

@@ -13,6 +13,7 @@ from tests import build
 from tests.services.test_batch import select
 from tests.services.test_canaries import NOTE, seeded
 from tests.web.pages import HX, Browser, nothing_changes
+from tests.web.test_batch import looked
 
 
 @pytest.fixture
@@ -85,11 +86,8 @@ def test_a_batch_with_a_check_is_bounced_on_its_page(house: build.House, ada: Br
     items = [f"ACT-{i.ref}:{version}:{digest.hex()}" for i, (_, version, digest) in
              zip((plain, check), select([plain, check]), strict=True)]  # fmt: skip
     preview = ada.post("/batch/preview/", {"verdict": "approve", "item": items})
-    from reviews.services import stamp_shown
-
-    opened = stamp_shown(house.ada, "batch", build.long_ago())
     assert preview.status == 200
-    page = ada.post("/batch/", {"verdict": "approve", "item": items, "opened": opened})
+    page = ada.post("/batch/", {"verdict": "approve", "item": items, "opened": looked(house.ada, *items)})
     assert "One of these 2 was a check. Nothing was applied." in page.plain
     assert NOTE in page.plain and 'data-result="blocked"' in page.text
     build.state_of(plain.action_id, Status.PENDING)
