@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from reviews.models import DeskItem, User
+from django.db.models import Min
+from django.utils import timezone
+
+from reviews.models import Action, DeskItem, User
 
 
 def ids_of(refs: Iterable[int], queues: Collection[str]) -> dict[int, UUID]:
@@ -16,6 +19,14 @@ def ids_of(refs: Iterable[int], queues: Collection[str]) -> dict[int, UUID]:
 
 def queues_of(items: Iterable[UUID]) -> set[str]:
     return set(DeskItem.objects.filter(id__in=list(items)).values_list("queue", flat=True))
+
+
+def released_in(items: Iterable[UUID]) -> float | None:
+    """Seconds until the first of what was decided on these items takes its course; None: nothing waits any more."""
+    decided = DeskItem.objects.filter(id__in=list(items)).values("action_id")
+    at = Action.objects.filter(id__in=decided).aggregate(at=Min("release_at"))["at"]
+    left = (at - timezone.now()).total_seconds() if at else 0
+    return left if left > 0 else None
 
 
 def person(key: str) -> User | None:

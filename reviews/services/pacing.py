@@ -47,7 +47,7 @@ def demand_look(*, action: Action, user: User, opened_at: datetime | None, words
     shown = (timezone.now() - since).total_seconds()
     least = minimum_dwell(risk, words, settings.TIMINGS, at_least=least)
     if shown < least:
-        raise InvalidDecision(f"Opened {max(shown, 0):.1f} s ago. Look first.", wait=least - shown)
+        raise InvalidDecision(f"opened {max(shown, 0):.1f} s ago. Look first", wait=least - shown)
     return int((timezone.now() - opened_at).total_seconds() * 1000)
 
 
@@ -67,7 +67,7 @@ def demand_batch_look(*, count: int, opened_at: datetime | None) -> int:
     shown = (timezone.now() - opened_at).total_seconds()
     least = batch_dwell(count, settings.TIMINGS)
     if shown < least:
-        raise InvalidDecision(f"Opened {max(shown, 0):.1f} s ago. Look first.", wait=least - shown)
+        raise InvalidDecision(f"opened {max(shown, 0):.1f} s ago. Look first", wait=least - shown)
     return int(shown * 1000)
 
 

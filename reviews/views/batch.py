@@ -18,7 +18,7 @@ from reviews import forms
 from reviews.errors import DeskError, InvalidDecision
 from reviews.policy import batch_dwell
 from reviews.queries.canaries import debriefs
-from reviews.queries.chosen import ids_of
+from reviews.queries.chosen import ids_of, released_in
 from reviews.queries.odd import odd_ones
 from reviews.queries.reasons import offered_for
 from reviews.queries.rows import rows
@@ -116,6 +116,7 @@ def _decided(request: HttpRequest) -> HttpResponse:
         "applied": result.applied,
         "checks": debriefs(result.checks),
         "bounced": result.bounced,
+        "window": released_in(one.item for one in result.results if one.result == "applied"),
         "verdict": verdict.value,
         "said": "approved" if verdict is Verdict.APPROVE else "rejected",
         "back_url": with_query("queue", q=request.POST.get("q", "")[:1000]),

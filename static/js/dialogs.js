@@ -25,7 +25,9 @@ function focusFirst() {
 }
 
 // What a form of a verb answered when it was refused: what the answer asks for, the field that is wrong, else the words.
+// Where only time is missing, nothing has to be typed: the focus stays, and the same key sends it again.
 export function refused(alert) {
+  if (alert.dataset.wait !== undefined && dialog.contains(document.activeElement)) return;
   alert.focus();
   ($("[autofocus]", alert) || $("[aria-invalid=true]", dialog) || $("textarea", dialog))?.focus();
 }

@@ -81,9 +81,15 @@ function changed(row) {
 // What one decides on has a version: who has claimed it meanwhile is shown, and nothing has to be read again.
 function mention(old, row) {
   old.dataset.mark = row.dataset.mark; // said once
-  if (old.dataset.version === row.dataset.version) return $(".meta", old).replaceWith(document.importNode($(".meta", row), true));
+  if (old.dataset.version === row.dataset.version) return relabel(old, row);
   if (!$(".changed", old)) $(".meta", old).prepend(make("span", { class: "badge badge-note changed" }, "changed meanwhile"));
   say(old.dataset.ref, `${old.dataset.ref} changed meanwhile`);
+}
+
+// Whose it is stands in a cell of its own; all that say something about the row are put in place of the old ones.
+function relabel(old, row) {
+  const said = $$(".meta", row);
+  $$(".meta", old).forEach((cell, place) => cell.replaceWith(document.importNode(said[place], true)));
 }
 
 // What is being read or pressed is not taken away; the next look brings the figures.

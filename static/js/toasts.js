@@ -55,7 +55,8 @@ function follow({ ref, gone, back, reload }) {
 export function batchDone(result) {
   const { whole, window: seconds } = result.dataset;
   const form = $("form[data-undo]", result);
-  const said = make("div", { class: "toast", "data-done": "", "data-window": seconds ?? "10" }, make("span", { class: "grow" }, whole));
+  const said = make("div", { class: "toast", "data-done": "" }, make("span", { class: "grow" }, whole));
+  if (seconds) said.dataset.window = seconds;
   form.querySelector("button").append(" ", make("span", { class: "countdown" }));
   said.append(form, make("button", { class: "button button-plain", type: "button", "data-command": "dismiss" }, "Dismiss"));
   toasts.prepend(said);
