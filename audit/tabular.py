@@ -11,8 +11,10 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
+
+from audit.canonical import stamp
 
 # `bound`: an end of the interval of the share before it; pages show the three as one.
 Kind = Literal["text", "int", "share", "bound", "seconds", "time", "day", "code", "case", "event"]
@@ -46,11 +48,6 @@ class Line(NamedTuple):
     values: Sequence[Any]
 
 
-def utc(moment: datetime) -> str:
-    """As the log writes times: UTC, microseconds, Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def plain(value: Any) -> Any:
     """A value as JSON knows it: times in UTC, shares rounded, everything unknown as text."""
     match value:
@@ -59,7 +56,7 @@ def plain(value: Any) -> Any:
         case float():
             return round(value, 4)
         case datetime():
-            return utc(value)
+            return stamp(value)
         case date():
             return value.isoformat()
         case bytes() | memoryview():

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
 
+from reviews import clocks
 from reviews.models import DeskItem, Queue, Reach, User
 from reviews.policy import Case, Parties, may_approve, may_decide
 from reviews.queries.people import absent_now
@@ -58,7 +59,7 @@ def candidates(item: DeskItem, case: Case, parties: Parties) -> list[Candidate]:
 def _why_not(person: User, load: int, away_until: datetime | None, case: Case, parties: Parties, now: datetime) -> str:
     """Authority, four eyes, absence, load: the first that stands against this person, in words about them."""
     if away_until is not None:
-        return f"away until {away_until:%Y-%m-%d %H:%M} UTC"
+        return f"away until {clocks.short(away_until)}"
     permission = may_decide(case, grants_of(person), now=now)
     if not permission.allowed:
         return _of_them(permission.reason)

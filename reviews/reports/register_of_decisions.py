@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from audit.canonical import stamp
 from audit.report import Query, Report
 from audit.reports.events import places
-from audit.tabular import Column, Line, utc
+from audit.tabular import Column, Line
 from reviews.queries.numbers.window import read
 from reviews.record import is_uuid
 
@@ -75,7 +76,7 @@ def _lines(query: Query) -> Iterator[Line]:
         rows = read(SQL, fixed | {"at": at, "id": last})
         found = places([row[-1] for row in rows])
         for key, *values, event in rows:
-            yield Line(f"{utc(values[0])} {key}", _values(values, found.get(event), event))
+            yield Line(f"{stamp(values[0])} {key}", _values(values, found.get(event), event))
         if len(rows) < query.chunk:
             return
         last, at = rows[-1][:2]

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from audit import events
 from audit.events import EventName
 from audit.services import Entry, record
+from reviews import clocks
 from reviews.errors import InvalidDecision, desk_errors
 from reviews.ids import new_id
 from reviews.models import ActionType, Decision
@@ -189,7 +190,7 @@ def _conflict(
     action = one.case.action
     if action.state != Status.PENDING or one.item.closed_at is not None:
         who, at = winners.get(action.id, ("", None))
-        words = f"already {action.state}" + (f" by {who} at {at:%H:%M:%S}" if at else "")
+        words = f"already {action.state}" + (f" by {who} at {clocks.short(at)}" if at else "")
         return _told(one, "conflict", words)
     if (version, digest) != (one.item.version, digest_of(action)):
         return _told(one, "conflict", "changed since you opened it")

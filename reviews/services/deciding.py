@@ -11,6 +11,7 @@ from audit import events
 from audit.events import EventName
 from audit.services import now as database_clock
 from audit.services import record
+from reviews import clocks
 from reviews.errors import (
     InvalidDecision,
     NotFound,
@@ -158,7 +159,7 @@ def _demand_in_time(case: Case) -> None:
     if deadline is None or deadline - case.now > _LONGEST_WAIT:
         return
     if deadline <= database_clock():
-        raise WrongState(f"its time was over at {deadline:%H:%M:%S} UTC; it expires")
+        raise WrongState(f"its time was over at {clocks.short(deadline)}; it expires")
 
 
 def parties_of(action: Action) -> Parties:

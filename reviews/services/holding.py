@@ -12,6 +12,7 @@ from django.db.models import Q
 from audit import events
 from audit.events import EventName
 from audit.services import record
+from reviews import clocks
 from reviews.errors import AlreadyDecided, InvalidDecision, NotPermitted, desk_errors
 from reviews.ids import new_id
 from reviews.models import Decision, DeskItem, Reach, User
@@ -114,7 +115,7 @@ def cannot_wait(case: Case, until: datetime) -> str:
         return "a time in the future is needed"
     deadline = case.action.decide_by
     if deadline is not None and until >= deadline:
-        return f"it must be decided by {deadline:%Y-%m-%d %H:%M} UTC"
+        return f"it must be decided by {clocks.short(deadline)}"
     return ""
 
 

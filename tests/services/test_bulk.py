@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -46,12 +47,14 @@ def test_nothing_is_put_off_past_its_deadline_and_a_claim_is_given_up_by_it() ->
     item, other = several(house, 2)
     deadline = Action.objects.get(id=item.action_id).decide_by
     assert deadline is not None
-    with as_role("web"):
+    with as_role("web"), timezone.override("Asia/Tokyo"):
         services.claim_many(items=[item.id], by=house.by())
         late = services.defer_many(items=[item.id, other.id], until=deadline + timedelta(hours=1), by=house.by())
         past = services.defer_many(items=[item.id], until=timezone.now() - timedelta(hours=1), by=house.by())
         good = services.defer_many(items=[item.id], until=timezone.now() + timedelta(seconds=60), by=house.by())
-    assert {r for r, _ in told(late)} == {"blocked"} and "must be decided by" in late[0].reason
+    assert {r for r, _ in told(late)} == {"blocked"}
+    here = deadline.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert late[0].reason.startswith("it must be decided by ") and late[0].reason.endswith(f"{here:%H:%M}")
     assert told(past) == [("blocked", "a time in the future is needed")]
     assert told(good) == [("applied", "")]
     row = Item.objects.get(id=item.id)
