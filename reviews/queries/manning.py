@@ -21,11 +21,12 @@ from reviews.states import Risk
 
 FULL = 50  # open items on one desk: whoever has so many is offered no more
 FRESH = 60  # seconds
+# The first vote of two counts once the item is closed: before, the second would read it from a figure.
 _KNOWS = """
 SELECT d.reviewer_id, count(*) FROM (
     SELECT d.reviewer_id FROM reviews_decision d JOIN reviews_action a ON a.id = d.action_id
      WHERE d.created_at > now() - interval '90 days' AND d.verdict IN ('approve', 'reject') AND a.type_id = %s
-       AND d.reviewer_id = ANY(%s) AND d.purpose <> 'canary'
+       AND d.reviewer_id = ANY(%s) AND d.purpose <> 'canary' AND a.state <> 'pending'
      ORDER BY d.created_at DESC LIMIT 5000) d
  GROUP BY 1
 """

@@ -39,6 +39,13 @@ def test_form_says_who_can_decide_it_and_why_others_cannot(house: build.House, a
         assert ada.send(item, "assign", user=house.mallory.pk).status == 422
 
 
+def test_whom_to_give_it_to_does_not_tell_who_has_voted(house: build.House, ada: Browser) -> None:
+    item = build.pending(house, "files.delete")
+    before = ada.get(f"/a/ACT-{item.ref}/assign/").plain
+    build.decide(house, item, name="grace")
+    assert ada.get(f"/a/ACT-{item.ref}/assign/").plain == before
+
+
 def test_tags_are_hung_and_taken_off_on_the_page(house: build.House, ada: Browser) -> None:
     item = build.pending(house)
     assert ada.post(f"/a/ACT-{item.ref}/tag/", {"add": "fraud, late"}).status == 303

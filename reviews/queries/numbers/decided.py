@@ -93,6 +93,7 @@ SELECT d.type_id, extract(epoch FROM make_interval(secs => d.dwell_ms / 1000.0))
          WHERE d.created_at >= %(since)s AND d.created_at < %(until)s AND d.dwell_ms IS NOT NULL
            AND d.via = 'single' AND d.purpose <> 'canary' AND d.verdict IN ('approve', 'reject')
            AND a.type_id = ANY(%(types)s) AND (%(me)s::bigint IS NULL OR d.reviewer_id = %(me)s)
+           AND (a.state <> 'pending' OR d.reviewer_id = %(me)s)
          ORDER BY d.created_at DESC LIMIT %(looks)s) d
   LEFT JOIN reviews_searchtext s ON s.action_id = d.action_id AND s.revision = d.revision
 """

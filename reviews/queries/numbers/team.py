@@ -107,6 +107,7 @@ class Work(NamedTuple):
     median: float | None  # seconds from opening to verdict
 
 
+# Of closed items: a first vote of two must not show before the second.
 _WORK = """
 SELECT i.queue_id, count(DISTINCT d.reviewer_id), count(*),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY d.dwell_ms / 1000.0)
@@ -115,7 +116,7 @@ SELECT i.queue_id, count(DISTINCT d.reviewer_id), count(*),
            AND d.purpose <> 'canary' AND d.verdict IN ('approve', 'reject')
          ORDER BY d.created_at DESC, d.id DESC LIMIT %(most)s) d
   JOIN reviews_item_desk i ON i.id = d.item_id
- WHERE i.queue_id = ANY(%(queues)s) AND i.action_type_id = ANY(%(types)s)
+ WHERE i.queue_id = ANY(%(queues)s) AND i.action_type_id = ANY(%(types)s) AND i.closed_at IS NOT NULL
  GROUP BY 1 ORDER BY 1
 """
 
