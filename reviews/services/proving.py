@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import transaction
 
 from audit import events
 from audit.events import EventName
-from audit.services import load_chain, prepare, record
 from audit.sessions import is_fresh
 from reviews.durations import span
-from reviews.errors import StepUpNeeded, desk_errors
-from reviews.services.base import By, actor, person_case
+from reviews.errors import StepUpNeeded
+from reviews.services.base import By
+from reviews.services.signing_in import tell_of_person
 from reviews.states import Risk
 
 
@@ -35,25 +34,10 @@ def demand_proof(by: By, what: str) -> None:
 
 def record_step_up(*, by: By, purpose: str) -> None:
     """Write that a person proved again who they are; `by.auth` says how."""
-    with desk_errors(), transaction.atomic():
-        entry = prepare(
-            name=EventName.AUTH_STEPPED_UP,
-            data=events.AuthSteppedUp(method=by.auth, purpose=purpose),
-            chain=load_chain(person_case(by.user)),
-            actor=actor(by, "person"),
-            request=by.request,
-        )
-        record([entry])
+    tell_of_person(EventName.AUTH_STEPPED_UP, events.AuthSteppedUp(method=by.auth, purpose=purpose), by)
 
 
 def record_failed_step_up(*, by: By, method: str, purpose: str) -> None:
     """Write that somebody with this person's session could not prove to be them."""
-    with desk_errors(), transaction.atomic():
-        entry = prepare(
-            name=EventName.AUTH_REFUSED,
-            data=events.AuthRefused(method=method, reason_code=f"step_up:{purpose}"),
-            chain=load_chain(person_case(by.user)),
-            actor=actor(by, "person"),
-            request=by.request,
-        )
-        record([entry])
+    refused = events.AuthRefused(method=method, reason_code=f"step_up:{purpose}")
+    tell_of_person(EventName.AUTH_REFUSED, refused, by)

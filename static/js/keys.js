@@ -11,7 +11,7 @@ let timer = 0;
 
 const typing = (target) => target.closest?.("input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]");
 
-export function nameOf(event) {
+function nameOf(event) {
   const letter = /^\p{L}$/u.test(event.key);
   const key = event.key === " " ? "Space" : letter ? event.key.toLowerCase() : event.key;
   if (event.ctrlKey || event.metaKey) return `Ctrl+${key}`;

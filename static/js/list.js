@@ -27,7 +27,7 @@ export function prepareRows() {
   kept.set("desk:list", JSON.stringify(rows().map(addressOf)));
 }
 
-export function setCurrent(row) {
+function setCurrent(row) {
   if (now) { now.classList.remove("current"); now.tabIndex = -1; }
   now = row;
   row.classList.add("current");
@@ -48,7 +48,7 @@ export function openPreview() {
   timer = setTimeout(readPreview, 90);
 }
 
-export function readPreview() {
+function readPreview() {
   if (!current()) return;
   htmx.ajax("GET", addressOf(now), { source: "#preview", target: "#preview", swap: "innerHTML" });
 }

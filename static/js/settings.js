@@ -9,7 +9,7 @@ const root = document.documentElement;
 const chosen = kept.get("desk:preview");
 if (chosen) root.dataset.preview = chosen;
 
-export const previewOn = () => root.dataset.preview !== "off";
+const previewOn = () => root.dataset.preview !== "off";
 export const previewShown = () => Boolean($("#preview")) && wide.matches && previewOn();
 
 // For this tab only: what every page starts with is a setting.
