@@ -18,6 +18,7 @@ from reviews.models import Invitation, User
 from reviews.services.base import By
 from reviews.services.passwords import demand_good, note_account
 from reviews.services.people import save_user
+from reviews.services.proving import demand_proof
 from reviews.services.rights import demand_administrator
 
 _SALT = "reviews.invitation"
@@ -44,6 +45,7 @@ def invite(*, fields: Mapping[str, Any], groups: Iterable[Group], reason: str, b
 def invite_again(*, user: User, reason: str, by: By) -> Invited:
     """A new link; the one before it stops working. Only for who has not come in yet."""
     demand_administrator(by)
+    demand_proof(by, "an invitation")
     if user.has_usable_password() or not user.is_active:
         raise InvalidDecision("this person has come in already, or the account is closed")
     with desk_errors(), transaction.atomic():

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from reviews.errors import DeskError
+from reviews.errors import DeskError, StepUpNeeded
 from reviews.forms_people import (
     AbsenceForm,
     CloseForm,
@@ -233,7 +235,10 @@ def _close(request: HttpRequest, about: User, form: forms.Form) -> str:
 def invite_again(request: HttpRequest, pseudonym: str) -> HttpResponse:
     about = _person(request, pseudonym)
     reason = request.POST.get("reason", "") or "The earlier link was lost or is over."
-    return _link(request, joining.invite_again(user=about, reason=reason, by=by_of(request)))
+    try:
+        return _link(request, joining.invite_again(user=about, reason=reason, by=by_of(request)))
+    except StepUpNeeded:  # the form is one button: it is pressed again after the page that asks
+        return redirect_to_login(reverse("person", args=[about.pseudonym]), login_url=settings.STEP_UP_URL)
 
 
 @require_POST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from reviews.views import letters
 from tests import build
 from tests.governance import REASON
 from tests.logins import as_role
-from tests.web.pages import Browser
+from tests.web.pages import Browser, nothing_changes
 
 GOOD = {"password": "violet harbour seven", "again": "violet harbour seven"}
 
@@ -60,6 +61,20 @@ def test_invitation_opens_no_account_that_has_a_password_already(house: build.Ho
     kim.set_password("somebody gave her one by hand")
     kim.save(update_fields=["password"])
     assert stranger("/sign-in/", {"username": "kim", "password": "somebody gave her one by hand"}).status == 302
+    assert Browser().get(link).status == 404
+
+
+def test_new_invitation_link_needs_a_fresh_proof_too(house: build.House, root: Browser) -> None:
+    link = invited(root, house)
+    again = f"/people/{User.objects.get(username='kim').pseudonym}/invite/"
+    session = root.client.session
+    session["proved"] = ["password", time.time() - 301]
+    session.save()
+    with nothing_changes():
+        assert root.post(again, {}).location.startswith("/confirm/?next=/people/")
+    assert Browser().get(link).status == 200
+    root.post("/confirm/", {"confirm": "secret"})
+    assert root.post(again, {}).status == 200
     assert Browser().get(link).status == 404
 
 
