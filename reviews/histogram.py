@@ -1,4 +1,4 @@
-"""Numbers into the coordinates of a server-rendered chart. Pure; templates draw, nothing measures."""
+"""The queue's histogram as coordinates. Pure; the template draws, nothing measures. Pictures of insights: plots.py."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Any
 from django.core.cache import caches
 from django.utils import timezone
 
+from reviews.breaks import why_break
 from reviews.models import User
-from reviews.pace import why_break
 from reviews.queries.numbers.mine import lately
 
 FRESH = 60  # seconds

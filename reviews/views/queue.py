@@ -13,9 +13,9 @@ from django.templatetags.static import static
 from django.views.decorators.http import require_GET
 
 from audit.queries import health
-from reviews.charts import Chart, histogram
 from reviews.errors import NotFound
 from reviews.forms import LIST, from_panel
+from reviews.histogram import Chart, histogram
 from reviews.navigation import entries
 from reviews.queries import counting, cube, stats
 from reviews.queries.contents import FLAGS, NAMED_FLOORS, ROUTINE

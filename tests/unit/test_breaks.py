@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from reviews.pace import stretch, why_break
+from reviews.breaks import stretch, why_break
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -228,7 +228,7 @@ def test_each_figure_reads_its_stretch_of_time_by_an_index(busy: build.House, li
 def test_a_break_is_suggested_to_whoever_needs_one_and_to_nobody_else(
     house: build.House, ada: Browser, grace: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reviews.pace.MANY", 2)
+    monkeypatch.setattr("reviews.breaks.MANY", 2)
     caches["memory"].clear()
     assert "Break?" not in ada.get("/queue/").plain
     caches["memory"].clear()
