@@ -17,6 +17,7 @@ from agents.models import STATES, Agent, Run, waiting_for
 from agents.queries import pages
 from agents.queries.checkpoints import MOST, heaviest_path
 from reviews.errors import DeskError, InvalidPayload
+from reviews.masking import masked
 from reviews.models import User
 from reviews.views.edge import by_of, desk_page, see_other
 
@@ -64,7 +65,7 @@ def run(request: HttpRequest, run: UUID) -> HttpResponse:
         "tree": pages.tree(found.id),
         "path": heaviest_path(found.id),
         "most_checkpoints": MOST,
-        "result": pages.json_text(decode(bytes(found.result))) if found.result else "",
+        "result": masked(pages.json_text(decode(bytes(found.result)))) if found.result else "",
         "may_steer": pages.may_steer(cast(User, request.user), found),
         "may_withdraw": request.user.pk == found.agent.owner_id or request.user.is_superuser,
         "fork_after": found.blocked["seq"] - 1 if found.blocked else found.steps,

@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from agents.journal import decode
 from agents.models import JournalEntry, Run, waiting_for
 from audit import seal
+from reviews.masking import masked
 from reviews.models import Action, DeskItem, Reach, SearchText, User
 
 PAGE = 50
@@ -168,11 +169,12 @@ def _row(row: JournalEntry, value: Any, known: dict[UUID, Proposed]) -> Row:
             name = ""
         case _:
             text = _short(value)
-    return Row(row.seq, _WORDS.get(row.kind, row.kind), name, tone, row.at, text[:LONGEST], actions, runs, outcomes)
+    shown = masked(text)[:LONGEST]
+    return Row(row.seq, _WORDS.get(row.kind, row.kind), name, tone, row.at, shown, actions, runs, outcomes)
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json_text(value)
+    text = masked(value if isinstance(value, str) else json_text(value))
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

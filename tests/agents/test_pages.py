@@ -48,6 +48,13 @@ def test_text_of_an_agent_is_shown_as_text_with_hidden_characters_spelled_out(cr
     assert "\u202e" not in page.text
 
 
+def test_secrets_in_what_a_run_read_are_masked_as_on_the_pages_of_what_it_proposes(crew: Crew) -> None:
+    run = parked(crew, word="his card is 4111 1111 1111 1111, password: hunter22")
+    page = Browser(crew.house.lin).get(f"/runs/{run.id}/")
+    assert "his card is [secret], password: [secret]" in page.plain
+    assert "4111" not in page.text and "hunter22" not in page.text
+
+
 def test_both_sides_of_a_block_are_shown_and_a_fork_offered_from_the_step_before(crew: Crew) -> None:
     def other(run: Run, word: str) -> None:
         run.step("look", lambda w: w, word)
