@@ -113,6 +113,7 @@ def test_check_21_no_page_has_a_violation_that_axe_knows(
     assert helpless - {"missing", "print"} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("theme", "rules"), THEMES)
 def test_check_21_dialogs_help_palette_and_open_filters_have_none_either(
     shop: Shop, day: list[Item], sign_in: SignIn, theme: str, rules: dict[str, Any]
@@ -176,7 +177,7 @@ def test_check_21_the_overlay_lists_exactly_the_keys_that_are_bound(shop: Shop, 
         page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("size", [PHONE, ZOOMED], ids=["phone", "zoomed"])
+@pytest.mark.parametrize("size", [PHONE, pytest.param(ZOOMED, marks=pytest.mark.slow)], ids=["phone", "zoomed"])
 def test_check_22_a_small_screen_never_scrolls_sideways_and_can_do_everything(
     shop: Shop, day: list[Item], sign_in: SignIn, size: dict[str, int]
 ) -> None:

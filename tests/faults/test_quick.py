@@ -1,4 +1,4 @@
-"""The short faults: one run each, few actions. A test fails if its fault did not strike.
+"""The short faults: one run each, few actions; half of them in the slow run. A test fails if its fault did not strike.
 
 What each expects is the matrix of docs/agents.md; `test_long.py` runs them at length.
 """
@@ -35,6 +35,7 @@ def test_f1_a_worker_killed_before_the_effect_leaves_begun_once_effects_in_doubt
     show.judge()
 
 
+@pytest.mark.slow
 def test_f2_a_worker_killed_after_the_effect_repeats_only_with_the_same_key(show: Show) -> None:
     show.stage.faults(after=0.3)
     made = show.perform(N)
@@ -44,6 +45,7 @@ def test_f2_a_worker_killed_after_the_effect_repeats_only_with_the_same_key(show
     show.judge()
 
 
+@pytest.mark.slow
 def test_f3_whole_workers_killed_four_times_lose_nothing(show: Show) -> None:
     show.stage.faults(slow=0.1)
     made = show.perform(N)
@@ -72,6 +74,7 @@ def test_f4_a_flushed_broker_loses_nothing(show: Show) -> None:
     show.judge()
 
 
+@pytest.mark.slow
 def test_f6_a_frozen_broker_neither_stops_the_keeper_nor_the_drain(show: Show) -> None:
     show.stage.freeze()
     try:
@@ -86,6 +89,7 @@ def test_f6_a_frozen_broker_neither_stops_the_keeper_nor_the_drain(show: Show) -
     show.judge()
 
 
+@pytest.mark.slow
 def test_f9_a_doorbell_rung_hundreds_of_times_does_each_effect_once(show: Show) -> None:
     made = show.propose(N)
     ring_many(show.stage, DESK, "default", 400)
@@ -130,6 +134,7 @@ def test_f8_a_page_process_killed_in_a_batch_leaves_each_item_decided_or_not_and
     show.judge()
 
 
+@pytest.mark.slow
 def test_f14_what_is_surely_not_done_fails_after_six_attempts_and_the_neighbours_are_served(show: Show) -> None:
     show.stage.faults(not_done=["poison"])
     bad = show.propose(1, ["play.poison"], text="poison")
