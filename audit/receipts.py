@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audit.canonical import stamp
-from audit.entries import Entry
+from audit.entries import Entry, writer
 from audit.events.names import RECEIPTED
 from audit.notes import BadNote, Signer, note
 
@@ -57,10 +57,10 @@ def promise(entries: Iterable[Entry]) -> None:
     `web` signs at once, for the answer to who decided; `router` when `give_waiting` is called, for all
     events of the cases it moved, those that agents proposed among them.
     """
-    if role() == "router":
+    if writer() == "router":
         cases = {entry.case for entry in entries}
         transaction.on_commit(lambda: _waiting.update(cases), robust=True)
-    elif role() in SIGNING and (made := [Promise(e.id, e.hash, e.at) for e in entries if e.name in RECEIPTED]):
+    elif writer() in SIGNING and (made := [Promise(e.id, e.hash, e.at) for e in entries if e.name in RECEIPTED]):
         transaction.on_commit(lambda: give(made), robust=True)
 
 
@@ -95,12 +95,12 @@ def give(promises: Sequence[Promise]) -> list[str]:
     """Sign a receipt for each committed event and keep it. Not inside the event's transaction."""
     if not promises:
         return []
-    signer = _signer(role(), settings.SECRETS_DIR, settings.LOG_ORIGIN)
+    signer = _signer(writer(), settings.SECRETS_DIR, settings.LOG_ORIGIN)
     made = [_receipt(signer, one) for one in promises]
     with transaction.atomic(), connection.cursor() as cursor:
         # A receipt lost in a crash is made again when somebody asks for it; nobody waits for the disk. The
         # public half goes along each time: the key may be older than the database that it signs for.
-        cursor.execute(KEEP, [signer.vkey, role(), [one.event for one in promises], made])
+        cursor.execute(KEEP, [signer.vkey, writer(), [one.event for one in promises], made])
     return made
 
 
@@ -109,10 +109,6 @@ def _receipt(signer: Signer, one: Promise) -> str:
     lines = (HEADER, settings.LOG_ORIGIN, str(one.event), leaf_hash, stamp(one.at), str(MMD_SECONDS))
     body = "\n".join(lines) + "\n"
     return note(body, signer.sign(body))
-
-
-def role() -> str:
-    return "one" if getattr(settings, "ONE_ROLE", False) else str(settings.DATABASE_ROLE)
 
 
 @functools.lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from django.contrib.auth.models import Group
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
@@ -70,6 +71,11 @@ class Person:
     groups: tuple[str, ...] = ()
     qualifications: tuple[Qualification, ...] = ()
     assigned: int = 0
+
+
+def teams() -> list[Group]:
+    """The groups that may decide something: whom work can be passed on to."""
+    return list(Group.objects.filter(authority__isnull=False).distinct().order_by("name"))
 
 
 def people() -> list[Person]:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.models import Group
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -17,6 +16,7 @@ from reviews import forms
 from reviews.errors import DeskError, InvalidDecision
 from reviews.queries.chosen import ids_of, person, queues_of
 from reviews.queries.grammar import BadQuery
+from reviews.queries.people import teams
 from reviews.reasons import DEFAULTS
 from reviews.schemas import ItemResult
 from reviews.services import assign_many, claim_many, defer_many, escalate_many, tag
@@ -56,7 +56,7 @@ def _form(request: HttpRequest, *, refusal: DeskError | None = None) -> HttpResp
         "items": request.POST.getlist("item"),
         "q": _query(request),
         "people": _people(request, queues_of(ids)),
-        "teams": _teams(),
+        "teams": teams(),
         "presets": DEFAULTS["escalate"],
         "kept": request.POST,
         "refusal": refusal,
@@ -97,10 +97,6 @@ def _people(request: HttpRequest, queues: set[str]) -> list[Any]:
     return [person for key, person in seen[0].items() if key in common] if seen else []
 
 
-def _teams() -> list[Group]:
-    return list(Group.objects.filter(authority__isnull=False).distinct().order_by("name"))
-
-
 def _done(request: HttpRequest, verb: str) -> HttpResponse:
     if verb not in _VERBS or (_of_all(request) and verb not in FOR_ALL):
         raise InvalidDecision("choose what to do")
@@ -139,7 +135,7 @@ def _tag(request: HttpRequest, ids: Sequence[UUID]) -> list[ItemResult]:
 
 def _escalate(request: HttpRequest, ids: Sequence[UUID]) -> list[ItemResult]:
     wanted = request.POST.get("target", "")
-    target = next((team for team in _teams() if str(team.pk) == wanted), None)
+    target = next((team for team in teams() if str(team.pk) == wanted), None)
     if target is None:
         raise InvalidDecision("choose whom to escalate to")
     return escalate_many(

@@ -6,7 +6,6 @@ import contextlib
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import Group
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -17,6 +16,7 @@ from reviews.errors import DeskError, InvalidDecision
 from reviews.queries.detail import Detail
 from reviews.queries.filters import REF
 from reviews.queries.manning import candidates
+from reviews.queries.people import teams
 from reviews.queries.reasons import offered
 from reviews.services import By, assign, claim, decide, defer, escalate, release_claim, retract, tag
 from reviews.services.deciding import parties_of
@@ -80,17 +80,13 @@ def _uuid(request: HttpRequest, name: str) -> UUID:
         raise Http404 from None
 
 
-def _targets(found: Detail) -> list[Group]:
-    return list(Group.objects.filter(authority__isnull=False).distinct().order_by("name"))
-
-
 def _escalating(request: HttpRequest, found: Detail) -> dict[str, Any]:
-    return {"groups": _targets(found), "presets": offered(found.kind, "escalate"), "required": True}
+    return {"groups": teams(), "presets": offered(found.kind, "escalate"), "required": True}
 
 
 def _escalate(request: HttpRequest, found: Detail) -> HttpResponse:
     wanted = request.POST.get("target", "")
-    target = next((group for group in _targets(found) if str(group.pk) == wanted), None)
+    target = next((group for group in teams() if str(group.pk) == wanted), None)
     if target is None:
         raise InvalidDecision("choose whom to escalate to")
     escalate(
