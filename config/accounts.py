@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from audit.sessions import is_fresh, last_proof
+from config.middleware import client_address
 from reviews.services.signing_in import record_sign_in
 from reviews.sign_ins import forget_expired
 from reviews.views.account import refuse_outsider
@@ -35,6 +36,10 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth brings n
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         """By Django's backends alone: axes counts by name and address, so that no stranger locks a name out."""
         return authenticate(request, **credentials)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """As axes counts it, so that behind a proxy not everybody is one address."""
+        return client_address(request) or "unknown"
 
     def post_login(self, request: HttpRequest, user: Any, **hooks: Any) -> HttpResponse:
         """After the last stage: the record tells who came in, and how."""

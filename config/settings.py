@@ -29,6 +29,7 @@ DATABASE_ROLE = ENV.role
 ROLE_PREFIX = ENV.role_prefix
 ONE_ROLE = ENV.one_role
 PROFILE = ENV.profile
+PROXY_COUNT = ENV.proxy_count
 TIMINGS = PROFILES[ENV.profile]
 LOG_ORIGIN = ENV.log_origin
 LOG_KEY = ENV.below_state(ENV.log_key, "secrets/log.key")
@@ -186,7 +187,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_RESET_ON_SUCCESS = True
-AXES_IPWARE_PROXY_COUNT = ENV.proxy_count
+AXES_CLIENT_IP_CALLABLE = "config.middleware.client_address"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 

@@ -136,6 +136,17 @@ def test_wrong_passwords_stop_one_name_from_one_address_alone(house: build.House
     assert ada.post("/confirm/", {"confirm": PASSWORD}).status == 429, "guessing goes on in no other form"
 
 
+@override_settings(AXES_ENABLED=True, AXES_FAILURE_LIMIT=3, PROXY_COUNT=1)
+def test_behind_a_proxy_an_address_is_what_the_proxy_saw_and_not_what_was_claimed(house: build.House) -> None:
+    form = {"username": "ada", "password": "wrong"}
+    told = [{"X-Forwarded-For": f"198.51.100.{n}, 203.0.113.5"} for n in range(3)]
+    assert [Browser().post("/sign-in/", form, **headers).status for headers in told] == [200, 200, 429]
+    right = {"username": "ada", "password": PASSWORD}
+    assert Browser().post("/sign-in/", right, **told[0]).status == 429
+    for header in ("203.0.113.9", "203.0.113.5, 203.0.113.9", "no address"):
+        assert Browser().post("/sign-in/", right, **{"X-Forwarded-For": header}).status == 302, header
+
+
 def test_sign_in_page_answers_strangers_alike(house: build.House) -> None:
     with as_role("web"):
         house.grace.is_active = False
