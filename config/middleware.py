@@ -53,7 +53,7 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
 
 def client_address(request: HttpRequest) -> str | None:
     """Where a request came from: what the outermost of our own proxies saw, never what the client wrote before it."""
-    told = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    told = request.headers.get("x-forwarded-for", "").split(",")
     count = settings.PROXY_COUNT
     for text in (told[-count] if 0 < count <= len(told) else "", request.META.get("REMOTE_ADDR", "")):
         with contextlib.suppress(ValueError):
