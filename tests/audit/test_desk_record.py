@@ -17,8 +17,7 @@ from reviews.states import Status
 from tests import build
 from tests.audit.world import World, judge, sql, step_down
 from tests.logins import as_role
-from tests.services.test_batch import batch, select
-from tests.services.test_canaries import seeded
+from tests.many import batch, seeded, select
 
 pytestmark = pytest.mark.django_db
 

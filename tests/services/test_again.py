@@ -10,7 +10,7 @@ from reviews.models import ActionType, Revision
 from reviews.states import AttemptEnd, Status
 from tests import build
 from tests.logins import as_role
-from tests.services.test_canaries import seeded
+from tests.many import seeded
 from tests.services.test_keep import expire, wait
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from reviews.schemas import AttachmentIn
 from reviews.states import Status
 from tests import build
 from tests.logins import as_role
-from tests.services.test_batch import batch, outcome, select
+from tests.many import batch, outcome, select
 
 PDF = b"%PDF-1.7\n\xff\xfe binary"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,39 +15,13 @@ from reviews import services
 from reviews.errors import InvalidDecision
 from reviews.models import ActionType, Authority, Decision, Item, QueueStamp
 from reviews.schemas import DecisionIn
-from reviews.services import BatchResult
 from reviews.states import Status, Verdict
 from tests import build
 from tests.build import APPROVE, REJECT
 from tests.logins import as_role
+from tests.many import batch, outcome, select, several
 
 pytestmark = pytest.mark.django_db
-
-Selected = tuple[Any, int, bytes]
-
-
-def select(items: Sequence[Item]) -> list[Selected]:
-    fresh = Item.objects.select_related("action").in_bulk([i.id for i in items])
-    return [(i.id, fresh[i.id].version, bytes(fresh[i.id].action.digest)) for i in items]
-
-
-def batch(
-    house: build.House, chosen: list[Selected], decision: DecisionIn = APPROVE, name: str = "ada", **more: Any
-) -> BatchResult:
-    with as_role("web"):
-        return services.batch_decide(
-            items=chosen, decision=decision, by=house.by(name), **({"opened_at": build.long_ago()} | more)
-        )
-
-
-def several(house: build.House, count: int, type_name: str = "mail.send", **more: Any) -> list[Item]:
-    actions = [build.proposed(house, type_name, **more) for _ in range(count)]
-    build.route()
-    return [build.item_of(action) for action in actions]
-
-
-def outcome(result: BatchResult) -> list[tuple[str, str]]:
-    return [(r.result, r.reason) for r in result.results]
 
 
 @pytest.mark.parametrize(("decision", "state"), [(APPROVE, Status.APPROVED), (REJECT, Status.REJECTED)])

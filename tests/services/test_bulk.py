@@ -16,7 +16,7 @@ from reviews.states import Status
 from tests import build
 from tests.build import REJECT
 from tests.logins import as_role
-from tests.services.test_batch import several
+from tests.many import several
 
 pytestmark = pytest.mark.django_db
 

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import UUID
-
 import pytest
 from django.db import connection
 
 from reviews import services
 from reviews.errors import InvalidDecision, NotPermitted, Released, WrongState
-from reviews.models import Action, Decision, DeskItem, Evidence, Item
+from reviews.models import Action, Decision, DeskItem, Evidence
 from reviews.schemas import DecisionIn
 from reviews.services import Seed
 from reviews.states import Purpose, Status, Verdict
 from tests import build
 from tests.build import APPROVE, REJECT
 from tests.logins import as_role
-from tests.services.test_batch import batch, outcome, select, several
+from tests.many import NOTE, batch, outcome, seeded, select, several
 
 pytestmark = pytest.mark.django_db
-
-NOTE = "The customer asked for 12.95, not for ten times that."
-
-
-def seeded(house: build.House, source: UUID, type_name: str = "mail.send", **more: Any) -> Item:
-    """A check in the queue, made from an action by the lead."""
-    payload = build.PAYLOADS[type_name] | more.pop("payload", {"to": "somebody@else.example"})
-    seed = Seed(**({"payload": payload, "answer": Verdict.REJECT, "note": NOTE} | more))
-    with as_role("web"):
-        action = services.seed_canary(source=source, seed=seed, by=house.by("lin"))
-    build.route()
-    return build.item_of(action)
 
 
 def test_a_check_waits_in_the_queue_like_its_twin() -> None:

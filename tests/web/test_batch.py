@@ -15,8 +15,8 @@ from reviews.services import stamp_shown
 from reviews.states import Status
 from reviews.views.batch import previewed
 from tests import build
+from tests.many import keys
 from tests.web.pages import HX, Browser, Page, nothing_changes
-from tests.web.test_bulk import keys
 
 
 def key(item: Item) -> str:

@@ -8,12 +8,8 @@ from django.utils import timezone
 
 from reviews.models import Item, Tag
 from tests import build
-from tests.services.test_batch import select, several
+from tests.many import keys, several
 from tests.web.pages import Browser, nothing_changes
-
-
-def keys(items: list[Item]) -> list[str]:
-    return [f"ACT-{item.ref}:{v}:{d.hex()}" for item, (_, v, d) in zip(items, select(items), strict=True)]
 
 
 def test_a_selection_is_given_tagged_and_put_off(house: build.House, ada: Browser) -> None:

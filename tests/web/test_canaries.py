@@ -10,8 +10,7 @@ import pytest
 from reviews.models import Action, Item
 from reviews.states import Status
 from tests import build
-from tests.services.test_batch import select
-from tests.services.test_canaries import NOTE, seeded
+from tests.many import NOTE, seeded, select
 from tests.web.pages import HX, Browser, nothing_changes
 from tests.web.test_batch import looked
 
