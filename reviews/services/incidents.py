@@ -13,6 +13,7 @@ from audit.services import Chain, fresh, load_chain, prepare, record
 from reviews.errors import AlreadyDecided, InvalidDecision, NotFound, desk_errors
 from reviews.ids import new_id
 from reviews.models import Action
+from reviews.queries.incidents import incidents, within
 from reviews.services.base import By, actor, reached
 from reviews.services.rights import demand, demand_reason
 
@@ -53,7 +54,8 @@ def close_incident(*, incident: UUID, outcome: str, words: str, by: By) -> None:
         raise InvalidDecision(f"how did it end? One of {', '.join(OUTCOMES)}.")
     with desk_errors(), transaction.atomic():
         chain = load_chain(f"incident:{incident}")
-        if chain.seq == 0:
+        meant = [one for one in incidents() if one.id == str(incident)]
+        if chain.seq == 0 or (meant and not within(meant, by.user)):
             raise NotFound("there is no such incident")
         if chain.seq > 1:
             raise AlreadyDecided(by="somebody", at=chain.at, state="closed")

@@ -12,7 +12,9 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from audit.canonical import encode
+from audit.models import Event
 from audit.registry import reports
+from reviews.models import Reach
 from reviews.services import retract
 from reviews.services.stops import lift_stop, place_stop
 from tests import build
@@ -280,6 +282,17 @@ WRONG = (
     ({"cases": "01900000-0000-7000-8000-000000000000"}, "out of your reach"),
     ({"summary": "short"}, "at least 10 characters"),
 )
+
+
+def test_an_incident_about_cases_out_of_reach_is_not_closed(lin: Browser, house: build.House) -> None:
+    case = build.approved(house).case
+    opened = {"severity": "serious", "cases": case, "summary": "The wrong customer got a letter."}
+    assert lin.post("/incidents/", opened).status == 303
+    name = Event.objects.get(name="incident.opened").case_id.removeprefix("incident:")
+    Reach.objects.filter(group=house.leads).delete()
+    ended = {"incident": name, "outcome": "resolved", "words": "Nothing to see here."}
+    assert lin.post("/incidents/", ended).status == 422
+    assert not Event.objects.filter(name="incident.closed").exists()
 
 
 def test_an_incident_that_makes_no_sense_is_not_opened(lin: Browser, house: build.House) -> None:
