@@ -1,7 +1,8 @@
 """The address under which browsers get scripts, styles and icons: it changes when one of them does.
 
-Scripts import one another by relative addresses. A page therefore gets all of them from one folder that only
-ever held one version, and a browser may keep them for good: after an upgrade nothing old meets anything new.
+Scripts import one another by relative addresses. A page therefore gets all of them from the folder of one version,
+and whatever a browser has kept, after an upgrade nothing old meets anything new. It asks again after an hour all
+the same: while new code is copied over the old, a process that still runs reads the new bytes for the old address.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 # Those that bring files of their own to the same folder: admin's, and the ways in.
 PACKAGES = ("Django", "django-allauth")
-KEPT_FOR_GOOD = r"^/static/[0-9a-f]{12}/"
+KEPT = 3600  # seconds that a browser does not ask again
 
 
 def address(folder: Path) -> str:

@@ -228,8 +228,7 @@ STATICFILES_DIRS = [path for path in (BASE_DIR / "static",) if path.is_dir()]
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
-WHITENOISE_MAX_AGE = 0
-WHITENOISE_IMMUTABLE_FILE_TEST = _assets.KEPT_FOR_GOOD
+WHITENOISE_MAX_AGE = 0 if DEBUG else _assets.KEPT
 
 EMAIL_BACKEND, _mail_options = _mail.backend(ENV.mail_url)
 EMAIL_HOST = _mail_options.host

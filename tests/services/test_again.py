@@ -12,6 +12,7 @@ from tests import build
 from tests.logins import as_role
 from tests.many import seeded
 from tests.services.test_keep import expire, wait
+from tests.trust import hand_set
 
 pytestmark = pytest.mark.django_db
 
@@ -80,8 +81,6 @@ def test_a_reversal_goes_through_the_gate_and_reverses_when_it_succeeds() -> Non
 
 
 def test_a_reversal_is_never_policys_to_approve() -> None:
-    from tests.services.test_route import hand_set
-
     house = build.house()
     hand_set(house, "note.add")
     action = build.proposed(house, "note.add", confidence=0.9)

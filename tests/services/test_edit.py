@@ -16,7 +16,7 @@ from reviews.states import Status, Verdict
 from tests import build
 from tests.build import APPROVE
 from tests.logins import as_role
-from tests.services.test_route import LIMITS, publish
+from tests.trust import LIMITS, publish
 
 pytestmark = pytest.mark.django_db
 

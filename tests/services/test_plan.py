@@ -13,7 +13,7 @@ from reviews.registry import DeskType
 from reviews.states import EffectMode, Reversibility, Risk, Status
 from tests import build
 from tests.logins import as_role
-from tests.services.test_route import hand_set
+from tests.trust import hand_set
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,42 +9,14 @@ from django.utils import timezone
 
 from audit.models import Event
 from reviews.errors import GateRefused
-from reviews.models import ActionType, Decision, Item, PolicyVersion, Principal, QueueStamp, SearchText
+from reviews.models import Decision, Item, Principal, QueueStamp, SearchText
 from reviews.schemas import decode
-from reviews.states import Level, Purpose, Status
+from reviews.states import Purpose, Status
 from tests import build
 from tests.logins import as_role
+from tests.trust import LIMITS, hand_set, publish
 
 pytestmark = pytest.mark.django_db
-
-
-def hand_set(house: build.House, type_name: str, level: str = "L4", threshold: int = 500) -> None:
-    """A lead's word that this agent may run this type by itself."""
-    from reviews.services.levels import set_level
-
-    with as_role("web"):
-        set_level(
-            principal=house.agent,
-            action_type=ActionType.objects.get(name=type_name),
-            level=Level(level),
-            threshold=threshold,
-            expires=timezone.now() + timedelta(days=30),
-            reason="trusted for the test of routing",
-            by=house.by("lin"),
-        )
-
-
-def publish(house: build.House, document: dict[str, Any]) -> PolicyVersion:
-    from reviews.policy.document import parse
-    from reviews.services.policy import publish_policy
-
-    with as_role("web"):
-        return publish_policy(
-            document=parse(document), based_on=0, reason="limits for the test of routing", by=house.by("lin")
-        )
-
-
-LIMITS = {"currency": "EUR", "auto": 5_000, "single": 20_000, "pair": 50_000, "cap": 90_000}
 
 
 def test_an_unknown_agent_is_reviewed_with_every_floor_written_down() -> None:
