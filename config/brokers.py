@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from config.env import Env, broker_url
+from config.env import Env
+from config.logins import broker_url
 from config.profiles import Timings
 
 Doorbell = Literal["desk", "agent"]

@@ -22,8 +22,9 @@ import psycopg
 from supervisor.xmlrpc import SupervisorTransport
 
 from config import machine, reach, roles
-from config.env import ROLES, database_parts, load
+from config.env import ROLES, load
 from config.installation import DATABASE, Installation
+from config.logins import database_parts
 from config.processes import birth, end_group, is_supervisor, read_pid, recorded
 from config.programs import configuration, programs
 from config.state import ROOT

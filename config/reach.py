@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 import psycopg
 import redis
 
-from config.env import database_parts
+from config.logins import database_parts
 
 SECONDS = 3
 

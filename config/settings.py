@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from config import assets as _assets
 from config import brokers as _brokers
 from config import env as _env
+from config import logins as _logins
 from config import mail as _mail
 from config import outside as _outside
 from config.profiles import PROFILES
@@ -16,7 +17,7 @@ ENV = _env.load()
 
 BASE_DIR = _ROOT
 DEBUG = ENV.debug
-SECRET_KEY = _env.django_key(ENV)
+SECRET_KEY = _logins.django_key(ENV)
 PUBLIC_URL = ENV.public_url
 _public = urlsplit(PUBLIC_URL)
 _https = _public.scheme == "https"
@@ -116,11 +117,11 @@ _MIGRATION_LIMITS = "-c lock_timeout=30s"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        **_env.database_login(ENV),
+        **_logins.database_login(ENV),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            **_env.database_options(ENV.database_url),
+            **_logins.database_options(ENV.database_url),
             "connect_timeout": 3,
             "application_name": f"assentry-{ENV.role}",
             "options": _MIGRATION_LIMITS if ENV.role == "owner" else _LIMITS,

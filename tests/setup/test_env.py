@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config import env
+from config import logins
 from config.env import ROOT, BadSettings, Env, load
 
 GOOD = {"DATABASE_URL": "postgresql://127.0.0.1:5432/desk", "ASSENTRY_STATE": "/nonexistent/assentry"}
@@ -85,18 +85,18 @@ def test_a_password_never_shows_in_the_settings_or_their_errors(capsys: pytest.C
 def test_the_login_follows_from_the_role_unless_the_url_names_one(tmp_path: Path) -> None:
     (tmp_path / "agent").write_text("from-file\n")
     found = load(GOOD | {"ASSENTRY_ROLE": "agent", "ASSENTRY_SECRETS": str(tmp_path)})
-    assert env.database_login(found)["USER"] == "assentry_agent_main"
-    assert env.database_login(found)["PASSWORD"] == "from-file"
+    assert logins.database_login(found)["USER"] == "assentry_agent_main"
+    assert logins.database_login(found)["PASSWORD"] == "from-file"
     named = load(GOOD | {"DATABASE_URL": "postgresql://me:p%40ss@db:6543/desk"})
-    assert env.database_login(named) == {
+    assert logins.database_login(named) == {
         "HOST": "db", "PORT": "6543", "NAME": "desk", "USER": "me", "PASSWORD": "p@ss",
     }  # fmt: skip
 
 
 def test_an_unknown_connection_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert env.database_options("postgresql://h/d?sslmode=require") == {"sslmode": "require"}
+    assert logins.database_options("postgresql://h/d?sslmode=require") == {"sslmode": "require"}
     with pytest.raises(BadSettings):
-        env.database_options("postgresql://h/d?options=-csearch_path%3Devil")
+        logins.database_options("postgresql://h/d?options=-csearch_path%3Devil")
     assert "DATABASE_URL asks for options" in capsys.readouterr().err
 
 
@@ -108,9 +108,9 @@ def test_commands_typed_beside_a_demo_use_its_servers(tmp_path: Path) -> None:
 
 
 def test_only_web_needs_a_key_that_lasts(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(env.django_key(load(GOOD))) >= 50
+    assert len(logins.django_key(load(GOOD))) >= 50
     with pytest.raises(BadSettings):
-        env.django_key(load(GOOD | {"ASSENTRY_ROLE": "web"}))
+        logins.django_key(load(GOOD | {"ASSENTRY_ROLE": "web"}))
     assert "ASSENTRY_SECRET_KEY is not set" in capsys.readouterr().err
 
 
