@@ -14,5 +14,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("confirm/again/", proving.confirm, name="account_reauthenticate"),
     path("outside/remove/", settings.untie, name="outside_remove"),
 ]
+
+
+def of_provider() -> list[URLPattern | URLResolver]:
+    """allauth's addresses; where one ties an identity to an account, the way begins on a page of this desk."""
+    from allauth.socialaccount.providers.openid_connect.views import login  # noqa: PLC0415  # slow to import, seldom used
+
+    return [
+        path("oidc/<str:provider_id>/login/", account.begun_here(login)),
+        path("", include("allauth.socialaccount.providers.openid_connect.urls")),
+    ]
+
+
 if apps.is_installed("allauth.socialaccount.providers.openid_connect"):
-    urlpatterns.append(path("", include("allauth.socialaccount.providers.openid_connect.urls")))
+    urlpatterns += of_provider()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from allauth.account.views import LoginView
@@ -70,6 +72,22 @@ def not_tied(request: HttpRequest) -> HttpResponse:
         request, "That identity opens no account here. Sign in with your password once and tie it in the settings."
     )
     return see_other(reverse("settings" if request.user.is_authenticated else "sign_in"))
+
+
+def begun_here(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Tying an identity is a link, as a provider may not be the target of a form; only this site's own link does it.
+
+    A link on a foreign page could tie whoever the browser is at the provider: browsers tell where it stood.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("process", "login") != "login" and request.headers.get("Sec-Fetch-Site") != "same-origin":
+            messages.error(request, "Tie an identity from this page: the link you followed stands elsewhere.")
+            return see_other(reverse("settings"))
+        return view(request, *args, **kwargs)
+
+    return guarded
 
 
 def note_factors() -> None:

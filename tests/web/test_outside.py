@@ -80,7 +80,7 @@ def come(browser: Browser, issuer: str, subject: str, how: str = "", **more: Any
     """To the provider and back, with what it says about the person."""
     Provider.vouched = {"iss": issuer, "aud": "desk", "sub": subject, **more}
     base = f"/oidc/{identity_of(issuer)}/login/"
-    asked = urlsplit(browser.get(f"{base}{how}").location)
+    asked = urlsplit(browser.get(f"{base}{how}", **{"Sec-Fetch-Site": "same-origin"}).location)
     assert f"{asked.scheme}://{asked.netloc}" == issuer
     return browser.get(f"{base}callback/?code=x&state={parse_qs(asked.query)['state'][0]}")
 
@@ -130,6 +130,14 @@ def test_tying_and_untying_need_a_fresh_proof(house: build.House, ada: Browser, 
     assert ada.post("/outside/remove/", {"identity": "0"}).status == 404
     assert ada.post("/outside/remove/", {"identity": str(SocialAccount.objects.get().pk)}).location == "/settings/"
     assert come(Browser(), issuer, "s-1").location == "/sign-in/"
+
+
+@pytest.mark.parametrize("stands", ["cross-site", "same-site", "none", ""])
+def test_a_link_on_a_foreign_page_ties_nothing(house: build.House, ada: Browser, issuer: str, stands: str) -> None:
+    link = f"/oidc/{identity_of(issuer)}/login/?process=connect"
+    assert ada.get(link, **{"Sec-Fetch-Site": stands}).location == "/settings/"
+    assert "stands elsewhere" in ada.get("/settings/").plain
+    assert SocialAccount.objects.count() == 0
 
 
 def test_half_a_provider_is_refused_at_start_and_other_processes_know_none() -> None:
