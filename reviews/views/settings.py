@@ -80,9 +80,11 @@ def _whole(text: str) -> int | str:
 
 def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
     user = signed_in(request)
-    chosen = preferences.of(user)
+    typed = more.pop("given", None)  # what was refused is still there to be mended
+    chosen = {**preferences.of(user), **(_given(typed) if typed else {})}
     context = {
         "chosen": chosen,
+        "zone": (typed or {}).get("time_zone", user.time_zone),
         "actions": [(key, chosen["keys"].get(key.action, key.usual)) for key in ACTIONS],
         "zones": sorted(available_timezones()),
         "themes": preferences.THEMES,

@@ -79,7 +79,7 @@ function start() {
   list.prepareRows();
   const asked = new URLSearchParams(location.search).get("focus");
   const row = (asked && list.rowOf(asked)) || list.rows()[0];
-  if (row && !$("#query-problem")) list.focusRow(row);
+  if ($("#query-problem")) $("#q").focus(); else if (row) list.focusRow(row);
 }
 
 start();

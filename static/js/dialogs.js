@@ -55,7 +55,7 @@ dialog?.addEventListener("close", () => {
   dialog.replaceChildren();
   const row = current();
   if (row) row.focus();
-  else if (opener && opener.isConnected) opener.focus();
+  else (opener?.isConnected ? opener : $("#main")).focus();
 });
 
 command("close", (button) => {

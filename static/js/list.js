@@ -7,6 +7,7 @@ let now = null; // the row that keys act on
 let timer = 0;
 let returning = null; // the row to go to once the list has been read again
 const PAGE = 10;
+const untouched = $("#preview")?.innerHTML; // what the pane says while nothing is open in it
 
 export const rows = () => $$("tr.item");
 export const rowOf = (ref) => document.getElementById(`row-${ref}`);
@@ -75,7 +76,15 @@ export function leave(row) {
   counted();
   if (!had) return;
   now = null;
-  if (next) focusRow(next); else $("#main").focus();
+  if (next) focusRow(next); else emptied();
+}
+
+// The last row has left: nothing stays open beside the list, and the server says what is there now.
+function emptied() {
+  const pane = $("#preview");
+  if (pane) pane.innerHTML = untouched;
+  $("#main").focus();
+  reloadList("");
 }
 
 const mark = (row, on) => row.setAttribute("aria-selected", on ? "true" : "false");

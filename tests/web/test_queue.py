@@ -307,7 +307,7 @@ def test_poll_tells_nothing_out_of_reach(house: build.House, mallory: Browser) -
     assert "<li data-ref" not in page.text
 
 
-BUDGET = 18
+BUDGET = 17
 
 
 @pytest.mark.parametrize("count", [1, 3])
