@@ -12,6 +12,7 @@ LOGINS = {
     "reseal": "owner",
     "keeper": "router",
     "audit_job": "router",
+    "audit_prune": "router",
     "drain": "executor",
     "sequencer": "sequencer",
     "anchor": "sequencer",

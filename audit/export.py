@@ -6,6 +6,7 @@ Layout and line formats: docs/audit-log.md.
 import hashlib
 import json
 import shutil
+from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -119,6 +120,7 @@ class _Writer:
             "time": stamp(self.status.now),
             "origin": settings.LOG_ORIGIN,
             "size": self.status.signed_size,
+            "min_index": self.status.min_index,
             "events": self.events,
             "cases": None if self.request.cases is None else sorted(self.request.cases),
             "filters": self.request.filters,
@@ -148,8 +150,8 @@ class _Writer:
             tiles.add(bytes(leaf_hash))
         tiles.partials()
         for sql in (queries.LEAVES, queries.WAITING):
-            for (leaf,) in _rows(sql):
-                self._event(file, bytes(leaf))
+            for leaf, leaf_hash in _rows(sql):
+                self._event(file, line_of(leaf, leaf_hash))
 
     def _case_events(self, file: IO[bytes], checkpoints: Sequence[str]) -> None:
         if not checkpoints:
@@ -215,6 +217,11 @@ class _Writer:
         with (self.folder / name).open("wb") as file:
             for line in lines:
                 file.write(line + b"\n")
+
+
+def line_of(leaf: bytes | None, leaf_hash: bytes) -> bytes:
+    """An entry as exports write it: its bytes, or what is left of it after it was pruned."""
+    return encode({"pruned": b64encode(leaf_hash).decode()}) if leaf is None else bytes(leaf)
 
 
 def _text(event: UUID, name: str, lies: seal.Lying) -> registry.Text:

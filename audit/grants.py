@@ -71,7 +71,7 @@ GRANTS: list[Grant] = [
     Grant("sequencer", "audit.content", "INSERT"),
     Grant("sequencer", "audit.pending", "SELECT DELETE"),
     Grant("sequencer", "audit.leaf", "SELECT INSERT"),
-    Grant("sequencer", "audit.head", "SELECT UPDATE"),
+    Grant("sequencer", "audit.head", "SELECT UPDATE(size, frontier)"),
     Grant("sequencer", "audit.checkpoint", "SELECT INSERT UPDATE(signature)"),
     # Readers of events see rows by a policy: an open canary or draw is not for web.
     Grant("web", "audit.event", "SELECT"),
@@ -83,7 +83,14 @@ GRANTS: list[Grant] = [
     Grant("router", "audit.index_words(bigint[],text[])", "EXECUTE"),
     # Holds and periods.
     Grant("web router", "audit.hold", "SELECT"),
-    Grant("web router", "audit.retention", "SELECT"),
+    Grant("web router auditor", "audit.retention", "SELECT"),
+    # Pruning takes two: web says what goes, and cannot delete; the keeper deletes what a signed event names.
+    Grant("web", "audit.set_period(text,integer)", "EXECUTE"),
+    Grant("router", "audit.prune(uuid)", "EXECUTE"),
+    Grant("web router auditor", "audit.pruning(bigint,text[])", "EXECUTE"),
+    Grant("web router auditor", "audit.prune_limit(text[])", "EXECUTE"),
+    Grant("web router auditor", "audit.may_be_pruned(text)", "EXECUTE"),
+    Grant("web router auditor", "audit.pruned_case", "SELECT"),
     Grant("web", "audit.event_name", "SELECT"),
     Grant("web router auditor", "audit.retention_class(text)", "EXECUTE"),
     Grant("web router auditor", "audit.held(text)", "EXECUTE"),

@@ -34,16 +34,23 @@ __all__ = [
 EVERY_EVENT, FOR_PEOPLE = "audit.event", "audit.event_web"
 
 HASHES = "SELECT leaf_hash FROM audit.leaf WHERE leaf_index < %s ORDER BY leaf_index"
-LEAVES = "SELECT e.leaf FROM audit.leaf l JOIN audit.event e USING (n) ORDER BY l.leaf_index"
-WAITING = "SELECT e.leaf FROM audit.event e WHERE NOT EXISTS (SELECT FROM audit.leaf l WHERE l.n = e.n) ORDER BY e.n"
+LEAVES = """
+    SELECT e.leaf, l.leaf_hash FROM audit.leaf l LEFT JOIN audit.event e USING (n)
+    WHERE e.n IS NOT NULL OR l.leaf_index < (SELECT min_index FROM audit.head) ORDER BY l.leaf_index
+"""
+WAITING = """
+    SELECT e.leaf, e.leaf_hash FROM audit.event e
+    WHERE NOT EXISTS (SELECT FROM audit.leaf l WHERE l.n = e.n) ORDER BY e.n
+"""
 
 
 @dataclass(frozen=True)
 class LogStatus:
-    """The log at one moment: leaves in the tree, leaves under a signature, and what waits."""
+    """The log at one moment: leaves in the tree, leaves under a signature, what was pruned and what waits."""
 
     now: datetime
     size: int
+    min_index: int
     signed_size: int
     oldest: datetime | None
 
@@ -53,6 +60,7 @@ def log_status() -> LogStatus:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT clock_timestamp(), (SELECT size FROM audit.head),"
+            " (SELECT min_index FROM audit.head),"
             " coalesce((SELECT max(size) FROM audit.checkpoint WHERE signature IS NOT NULL), 0),"
             " (SELECT e.at FROM audit.pending p JOIN audit.event e USING (n) ORDER BY p.n LIMIT 1)"
         )

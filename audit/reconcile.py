@@ -12,9 +12,8 @@ from typing import Any
 from django.db import connection
 
 from audit import queries, registry
-from audit.entries import leaf_hash
-from audit.export import one_read
-from audit.verify import ODD, Check
+from audit.export import line_of, one_read
+from audit.verify import FOREVER, Check
 
 CHUNK = 2_000
 COLUMNS = """
@@ -40,11 +39,9 @@ class Reconciliation(Check):
             yield from lines(None)
 
     def read_events(self) -> None:
-        for index, leaf in enumerate(_leaves()):
-            try:
-                self.check_leaf(index, leaf, leaf_hash(leaf))
-            except ODD as error:
-                self.say("PARSE", index, f"the entry is no event: {type(error).__name__} {error}")
+        for index, line in enumerate(_lines()):
+            self.tree.levels[0] += self.check_line(index, line)
+        self.check_pruned(FOREVER)
 
     def check_columns(self) -> None:
         with connection.cursor() as cursor:
@@ -66,9 +63,9 @@ def reconcile() -> list[dict[str, Any]]:
     return list(check.found.values())
 
 
-def _leaves() -> Iterator[bytes]:
+def _lines() -> Iterator[bytes]:
     with connection.chunked_cursor() as cursor:
         for sql in (queries.LEAVES, queries.WAITING):
             cursor.execute(sql)
             while rows := cursor.fetchmany(CHUNK):
-                yield from (bytes(row[0]) for row in rows)
+                yield from (line_of(*row) for row in rows)

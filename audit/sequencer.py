@@ -384,10 +384,11 @@ def _hashes(size: int) -> Iterator[bytes]:
 
 
 def _leaves(start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
+    """Hash and bytes of each entry; a pruned one has no bytes any more, and an empty place in its bundle."""
     for first in range(start, stop, 5_000):
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT l.leaf_hash, e.leaf FROM audit.leaf l JOIN audit.event e USING (n)"
+                "SELECT l.leaf_hash, coalesce(e.leaf, '') FROM audit.leaf l LEFT JOIN audit.event e USING (n)"
                 " WHERE l.leaf_index >= %s AND l.leaf_index < %s ORDER BY l.leaf_index",
                 [first, min(first + 5_000, stop)],
             )

@@ -22,14 +22,14 @@ from typing import Any
 
 MMD, SKEW, AHEAD, FOREVER = 10, 65, 5, 10**18  # seconds: promised merge delay, lag behind others, ahead of the clock
 TAMPERED = """ROOT TRUNCATED SIG TILE PARSE NONCANON DUP_ID CASE_CHAIN CASE_STATE VOCAB TIME_FUTURE TIME_BACKDATED
-    COMMIT CONTENT_MISSING MANIFEST ANCHOR_FORK ANCHOR_TRUNCATED PROJECTION DECISION_WITHOUT_EVENT
+    COMMIT CONTENT_MISSING EVENT_MISSING MANIFEST ANCHOR_FORK ANCHOR_TRUNCATED PROJECTION DECISION_WITHOUT_EVENT
     EVENT_WITHOUT_DECISION RECEIPT_MISSING"""  # anything else found means: cannot judge
 FILES = ["events.jsonl", "checkpoints.jsonl", "content.jsonl", "business.jsonl", "policy"]
 ENVELOPE = ["actor", "at", "batch", "case", "change", "commit", "data", "id", "log", "name", "request", "v", "writer"]
-ROWS = {  # kinds of business rows: what names one, and what must be as its event says
-    "case": (("case",), ("seq", "head", "state")), "decision": (("event",), ("case", "verdict", "reviewer", "digest")),
-    "revision": (("event",), ("case", "revision", "digest")), "attempt": (("case", "fence"), ("digest",)),
-}
+# Kinds of business rows: what names one, and what must be as its event says.
+ROWS = {"case": (("case",), ("seq", "head", "state")), "attempt": (("case", "fence"), ("digest",)),
+        "decision": (("event",), ("case", "verdict", "reviewer", "digest")),
+        "revision": (("event",), ("case", "revision", "digest"))}
 VOCABULARY = """agent: action.proposed .withdrawn evidence.added question.answered run.started .finished .blocked
 web router: action.routed decision.recorded .retracted question.closed run.started certificate.issued .revoked
     sample.drawn .graded canary.seeded .scored drift.raised incident.opened .closed
@@ -38,7 +38,7 @@ web: action.proposed .withdrawn .edited .deferred .assigned .tagged evidence.add
     .retired action_type.registered .changed level.set policy.published queue.changed account.changed role.granted
     .revoked qualification.recorded delegation.granted .revoked token.created .changed .rotated .revoked
     auth.signed_in .refused .stepped_up audit.searched .exported content.opened privacy.erased hold.placed .lifted
-    retention.pruned
+    retention.pruned .changed
 router: action.expired .escalated audit.verified level.lapsed
 executor: attempt.leased .begun .finished .retried .in_doubt action.reversed
 sequencer: log.created .key_added .key_retired .alarm .one_role .journey_profile"""  # a leading dot repeats the prefix
@@ -50,8 +50,9 @@ for roles, names in re.findall(r"^([a-z ]+):((?:.|\n )+)", VOCABULARY, re.MULTIL
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 ODD = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError, StopIteration)
-class Bad(ValueError):
-    """Something in the export is not what its format says."""
+def need(right: object, text: str) -> None:
+    if not right:
+        raise ValueError(text)
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 def point(raw: bytes) -> tuple[int, ...]:
@@ -61,8 +62,7 @@ def point(raw: bytes) -> tuple[int, ...]:
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(square, (P + 3) // 8, P)
     x = x * pow(2, (P - 1) // 4, P) % P if (x * x - square) % P else x
-    if (x * x - square) % P or y >= P or (x == 0 and sign):
-        raise Bad("not a point of the curve")
+    need((x * x - square) % P == 0 and y < P and (x or not sign), "not a point of the curve")
     x = x if x & 1 == sign else P - x
     return x, y, 1, x * y % P
 def add(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
@@ -74,7 +74,7 @@ def times(n: int, a: tuple[int, ...]) -> tuple[int, ...]:
     return add(times(n >> 1, add(a, a)), a if n & 1 else (0, 1, 1, 0)) if n else (0, 1, 1, 0)
 BASE = point(bytes.fromhex("58" + "66" * 31))
 def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether the signature is right. Raises Bad for what is no point."""
+    """Whether the signature is right. Raises ValueError for what is no point."""
     key, r, s = point(public), point(signature[:32]), int.from_bytes(signature[32:], "little")
     challenge = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
     left, right = times(s, BASE) if s < L else (0, 1, 0, 0), add(r, times(challenge, key))
@@ -108,16 +108,14 @@ class Tree:
                 yield name, start << 8 * level, 1 << 8 * level, bytes(row[32 * start : 32 * (start + width)])
 def climb(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     """The root that an inclusion path (RFC 6962, section 2.1.1) leads to."""
-    if not 0 <= index < size or (size == 1 and path):
-        raise Bad("the proof does not fit the tree")
+    need(0 <= index < size and (size > 1 or not path), "the proof does not fit the tree")
     if size == 1:
         return leaf
     k, rest, last = 1 << ((size - 1).bit_length() - 1), path[:-1], path[-1]
     pair = climb(leaf, index, k, rest) + last if index < k else last + climb(leaf, index - k, size - k, rest)
     return hashlib.sha256(b"\1" + pair).digest()
 def unbase64(text: str, size: int | None = None) -> bytes:
-    if size not in (None, len(raw := base64.b64decode(text, validate=True))):
-        raise Bad(f"{len(raw)} bytes instead of {size}")
+    need(size in (None, len(raw := base64.b64decode(text, validate=True))), f"not {size} bytes")
     return raw
 def url64(raw: bytes) -> str:
     return base64.b64encode(raw).translate(URL, b"=").decode()
@@ -129,8 +127,7 @@ class Key:
         blob = unbase64(raw, 33)
         self.algorithm, self.public = blob[0], blob[1:]
         self.id = hashlib.sha256(self.name.encode() + b"\n" + blob).digest()[:4]
-        if self.id.hex() != tag or self.algorithm != algorithm:
-            raise Bad(f"the key of {self.name!r} does not match its own hash, or is of the wrong kind")
+        need(self.id.hex() == tag and self.algorithm == algorithm, f"no right key: {self.name!r}")
 class Note:
     """A text and the signature lines under it (C2SP signed-note): a checkpoint of three lines, or a receipt."""
     def __init__(self, text: str) -> None:
@@ -138,8 +135,7 @@ class Note:
         self.body, self.words, self.lines = body + "\n", body.split("\n"), tail.split("\n")
         receipt = self.words[0] == "assentry-receipt/v1" and len(self.words) == 6
         self.origin, size, root = (self.words[1], "0", "") if receipt else self.words
-        if not (gap and re.fullmatch(r"0|[1-9]\d{0,17}", size, re.ASCII)):
-            raise Bad("neither a checkpoint nor a receipt")
+        need(gap and re.fullmatch(r"0|[1-9]\d{0,17}", size, re.ASCII), "neither a checkpoint nor a receipt")
         self.size, self.root = int(size), unbase64(root, 0 if receipt else 32)
     def times(self, key: Key) -> list[float]:
         """One entry for each signature by this key: 1 for a log's, the time in seconds for a witness's."""
@@ -159,8 +155,7 @@ class Policy:
         self.logs, self.receipts = keys.values()
         self.bounds: list[tuple[str, int, int]] = []  # verifier key, smallest and largest size that it signs
         self.witnesses: dict[str, Key] = {}
-        self.groups: dict[str, tuple[int, list[str]]] = {}
-        self.quorum = "none"
+        self.groups = {"quorum": (1, ["none"])}
         for verb, *rest in filter(None, map(str.split, text.splitlines())):
             if verb in keys:
                 keys[verb].append(Key(rest[0]))
@@ -171,21 +166,18 @@ class Policy:
             elif verb == "group":
                 self.groups[rest[0]] = ({"any": 1, "all": len(rest) - 2}.get(rest[1]) or int(rest[1]), rest[2:])
             elif verb == "quorum":
-                self.quorum = rest[0]
-        if not self.logs:
-            raise Bad("the policy names no log key")
+                self.groups["quorum"] = (1, rest[:1])
+        need(self.logs, "the policy names no log key")
     def signed(self, note: Note) -> bool:
         """Whether a key of this log signed the checkpoint. Bounds only add up: an export can widen none."""
         return any(key.name == note.origin and note.times(key) and all(
             low <= note.size <= high for line, low, high in self.bounds if line == key.line) for key in self.logs)
-    def met(self, signers: set[str], name: str = "", depth: int = 0) -> bool:
-        name = name or self.quorum
+    def met(self, signers: set[str], name: str = "quorum", depth: int = 0) -> bool:
         needed, members = self.groups.get(name, (1, []))
         votes = (self.met(signers, member, depth + 1) for member in members)
-        return name in ("none", *signers) or (depth < 9 and sum(votes) >= needed)
+        return name in ("none", *signers) or (depth < 10 and sum(votes) >= needed)
 def whole(text: str) -> int:
-    if len(text) > 17 or not -(2**53) < int(text) < 2**53:
-        raise Bad("an integer beyond 53 bits")
+    need(len(text) < 18 and -(2**53) < int(text) < 2**53, "an integer beyond 53 bits")
     return int(text)
 # A float or NaN is no integer, so `int` refuses it. Sixteen digits in a row are read with care, other lines fast.
 CAREFUL = json.JSONDecoder(parse_int=whole, parse_float=int, parse_constant=int)
@@ -197,25 +189,24 @@ def seconds(at: str) -> float:
     return dt.datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
 def moment(at: float) -> str:
     return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
 class Check:
     """One run over one export. Every finding goes through `say`."""
     def __init__(self, folder: Path, options: argparse.Namespace) -> None:
         self.folder, self.options, self.tree = folder, options, Tree()
         self.found: dict[str, dict[str, Any]] = {}
-        self.ids: dict[str, int] = {}
+        self.ids, self.firsts, self.pruned = dict[str, int](), dict[str, int](), dict[str, int]()  # where each stands
         self.cases: dict[str, tuple[int, str, Any, int]] = {}  # number, hash, state, index of the last event
         self.promised: dict[tuple[str, str], tuple[str, int, str]] = {}  # (event, field): digest, index, case
-        self.erased: set[tuple[str, str]] = set()
+        self.erased, self.cut = set[tuple[str, str]](), set[str]()  # texts; cases of which events were pruned
         self.expected: dict[tuple[Any, ...], tuple[tuple[Any, ...], int]] = {}  # what rows must say, and index
         self.approved: dict[str, set[str]] = {}
         self.keyed: list[tuple[str, int, int]] = []  # keys that the log names, and their sizes
-        self.notes: list[Note] = []
         self.cosigned: list[tuple[int, dict[str, list[float]]]] = []  # size, times of each witness that signed
         self.windows: list[tuple[int, str, str]] = []  # below this size a leaf lies between these times; largest first
         self.turn, self.floor, self.ceiling, self.latest = 0, "", "9", ""
-        self.manifest: dict[str, Any] = {}
-        self.now, self.partial, self.signed, self.one, self.first_bad = 0.0, False, 0, [-1, -1], -1
+        self.prunings: list[tuple[int, dict[str, Any], str]] = []  # index, data and the words for it
+        self.manifest, self.notes = dict[str, Any](), list[Note]()
+        self.now, self.partial, self.signed, self.first_bad = 0.0, False, 0, 0
     def say(self, name: str, index: int, text: str, case: str = "") -> None:
         if self.options.case and case and case != self.options.case:
             return
@@ -238,14 +229,12 @@ class Check:
                 step()
             except (*ODD, OSError) as error:
                 unreadable = isinstance(error, OSError) or step == self.read_policy
-                kind = "UNREADABLE" if unreadable else "PARSE"
-                self.say(kind, -1, f"{step.__name__}: {type(error).__name__} {error}")
+                self.say(("PARSE", "UNREADABLE")[unreadable], -1, f"{step.__name__}: {type(error).__name__} {error}")
                 if unreadable and step in (self.read_policy, self.check_events):
                     return
     def check_manifest(self) -> None:
         self.manifest = manifest = CAREFUL.decode((self.folder / "manifest.json").read_text("utf-8"))
-        if not TIME(manifest["time"]) or manifest["version"] != 1:
-            raise Bad("version 1 and a time are promised")
+        need(TIME(manifest["time"]) and manifest["version"] == 1, "version 1 and a time are promised")
         self.partial = bool(manifest.get("cases"))
         self.now = dt.datetime.now(dt.UTC).timestamp() if self.options.fresh else seconds(manifest["time"])
         for name, digest in (dict.fromkeys(FILES) | manifest["files"]).items():
@@ -275,19 +264,33 @@ class Check:
         total, leaves = self.manifest.get("events"), self.tree.levels[0]
         with (self.folder / "events.jsonl").open("rb") as file:
             for index, line in enumerate(file):
-                leaf = line.rstrip(b"\n")
-                leaves += (digest := hashlib.sha256(b"\0" + leaf).digest())
-                try:
-                    self.check_leaf(index, leaf, digest)
-                except ODD as error:
-                    self.say("PARSE", index, f"the entry is no event: {type(error).__name__} {error}")
+                leaves += self.check_line(index, line.rstrip(b"\n"))
                 if self.options.progress and index % 20_000 == 0:
                     print(json.dumps({"done": index, "total": total}), file=sys.stderr, flush=True)
         self.tree.build()
+        self.check_pruned(max((note.size for note in self.notes), default=0))
         if total != self.tree.size:
             self.say("TRUNCATED", self.tree.size, f"the manifest promises {total} entries")
-        if self.one[0] >= 0 > self.one[1]:
-            self.say("VOCAB", self.one[0], "entries of one-role mode, and no log.one_role says that it was on")
+        if "log.one_role" not in self.firsts and (first := self.firsts.get("one", -1)) >= 0:
+            self.say("VOCAB", first, "entries of one-role mode, and no log.one_role says that it was on")
+    def check_line(self, index: int, leaf: bytes) -> bytes:
+        digest = hashlib.sha256(b"\0" + leaf).digest()
+        try:
+            if leaf.startswith(b'{"pruned":'):
+                digest = unbase64(parse(leaf)[1]["pruned"], 32)
+                self.pruned[url64(digest)] = index
+                return digest
+            self.check_leaf(index, leaf, digest)
+        except ODD as error:
+            self.say("PARSE", index, f"the entry is no event: {type(error).__name__} {error}")
+        return digest
+    def check_pruned(self, covered: int) -> None:
+        """Entries are gone lawfully if one below a signature names exactly these."""
+        gone = [bytes(self.tree.levels[0][32 * index : 32 * index + 32]) for index in self.pruned.values()]
+        named = len(gone), url64(hashlib.sha256(b"".join(gone)).digest())
+        laws = [told for index, told, _ in self.prunings if index < covered and (told["gone"], told["digest"]) == named]
+        if lost := [index for index in self.pruned.values() if not any(index < told["below"] for told in laws)]:
+            self.say("EVENT_MISSING", lost[0], f"{len(gone)} entries are gone, and no entry says: exactly these")
     def check_leaf(self, index: int, leaf: bytes, digest: bytes) -> None:
         text, event = parse(leaf)
         if ENCODER.encode(event) != text or not (text.isascii() or unicodedata.is_normalized("NFC", text)):
@@ -295,20 +298,19 @@ class Check:
         identity, at, chain, name, writer = event["id"], event["at"], event["case"], event["name"], event["writer"]
         case, seq = chain["id"], chain["seq"]
         right = isinstance(case, str) and type(seq) is int and seq > 0 and TIME(at) and UUID(identity)
-        if not right or list(event) != ENVELOPE or event["v"] != 1 or len(leaf) > 65535:
-            raise Bad("the envelope has another shape")
+        need(right and list(event) == ENVELOPE and event["v"] == 1 and len(leaf) < 65536, "another shape of envelope")
         if self.ids.setdefault(identity, index) != index:
             self.say("DUP_ID", index, f"the id of entry {self.ids[identity]} once more", case)
         if (writer, name) not in MAY:
             self.say("VOCAB", index, f"{name!s:.60} by {writer!s:.30} is not in the vocabulary", case)
-        if writer == "one" and self.one[0] < 0:
-            self.one[0] = index
+        self.firsts.setdefault(writer if writer == "one" else name, index)
         before = self.cases.get(case, (0, "A" * 43, None, -1))
-        begins = self.partial and before[3] < 0
+        if begins := seq > before[0] + 1 and (chain["prev"] in self.pruned or (self.partial and before[3] < 0)):
+            self.cut.add(case)
         if (seq != before[0] + 1 or chain["prev"] != before[1]) and not begins:
             self.say("CASE_CHAIN", index, f"event {seq} of {case} does not follow event {before[0]}", case)
-        state, change = before[2], event["change"]
-        if change is not None and change["from"] != state and not begins:
+        state, change = ... if begins else before[2], event["change"]
+        if change is not None and state not in (..., change["from"]):
             self.say("CASE_STATE", index, f"{case}: from {change['from']!r}, but it was {state!r}", case)
         state = state if change is None else change["to"]
         self.cases[case] = (seq, url64(digest), state, index)
@@ -328,14 +330,15 @@ class Check:
                 self.approved.setdefault(case, set()).add(digest)
         elif name == "attempt.begun":
             self.expected["attempt", case, data["fence"]] = (digest,), index
-            if digest not in self.approved.get(case, ()):
+            if digest not in self.approved.get(case, ()) and case not in self.cut:
                 self.say("PROJECTION", index, f"{case}: begun on bytes that nobody had approved", case)
+        elif name == "retention.pruned":
+            words = f"entries below {whole(str(data['below']))} were pruned on {event['at'][:10]} by event {identity}\n"
+            self.prunings.append((index, data, words))
         elif name == "privacy.erased":
             self.erased |= {(entry["event"], entry["field"]) for entry in data["entries"]}
         elif name in ("log.key_added", "log.key_retired"):
             self.keyed.append((data["vkey"], data["from_size"], data["to_size"] or FOREVER))
-        elif name == "log.one_role":
-            self.one[1] = index
     def check_time(self, index: int, at: str, case: str) -> None:
         if at >= self.latest:
             self.latest = at
@@ -354,6 +357,7 @@ class Check:
             return
         newest, good, self.signed = self.notes[-1], 0, self.notes[-1].size
         self.check_proofs(newest) if self.partial else self.check_tiles(min(newest.size, 2 * self.tree.size + 256))
+        self.first_bad = self.found.get("TILE", {"index": 0})["index"]
         for note in self.notes if not self.partial else ():
             if note.size > self.tree.size:
                 self.say("TRUNCATED", self.tree.size, f"{note.size} entries were signed, {self.tree.size} are here")
@@ -372,9 +376,7 @@ class Check:
             path = self.folder / name
             if (told := path.read_bytes() if path.is_file() else b"") != mine:
                 same = next((i for i in range(0, len(mine), 32) if told[i : i + 32] != mine[i : i + 32]), 0) // 32
-                bad = min(first + same * each, size - 1)
-                self.first_bad = bad if self.first_bad < 0 else self.first_bad
-                self.say("TILE", bad, f"{name} does not match the entries")
+                self.say("TILE", min(first + same * each, size - 1), f"{name} does not match the entries")
     def check_proofs(self, newest: Note) -> None:
         """A case export: each entry under one signed head. Inclusion, not completeness."""
         for place in range(self.tree.size):
@@ -383,16 +385,14 @@ class Check:
                 kind, where, *path = text.partition("\n\n")[0].split("\n")
                 leaf, steps = bytes(self.tree.levels[0][32 * place : 32 * place + 32]), [unbase64(p, 32) for p in path]
                 root = climb(leaf, whole(where.removeprefix("index ")), newest.size, steps)
-                if kind != "c2sp.org/tlog-proof@v1" or root != newest.root:
-                    raise Bad("it does not lead to the signed root")
+                need(kind == "c2sp.org/tlog-proof@v1" and root == newest.root, "it does not lead to the signed root")
             except (*ODD, OSError) as error:
                 self.say("ROOT", place, f"the proof of entry {place}: {type(error).__name__} {error}")
     def check_anchors(self) -> None:
         for given in self.options.against:
             try:
                 note = Note(Path(given).read_text("utf-8"))
-                if not self.policy.signed(note):
-                    raise Bad("not signed by the log")
+                need(self.policy.signed(note), "not signed by the log")
             except (*ODD, OSError) as error:
                 self.say("ANCHOR_SIG", -1, f"{given}: {type(error).__name__} {error}")
                 continue
@@ -400,7 +400,7 @@ class Check:
             if note.size > self.tree.size and not self.partial:
                 self.say("ANCHOR_TRUNCATED", self.tree.size, f"{given} saw {note.size} entries")
             elif known.get(note.size, note.root if self.partial else self.tree.root(note.size)) != note.root:
-                self.say("ANCHOR_FORK", max(self.first_bad, 0), f"{given}: another history of {note.size} entries")
+                self.say("ANCHOR_FORK", self.first_bad, f"{given}: another history of {note.size} entries")
     def check_content(self) -> None:
         told = {}
         for row in self.rows("content.jsonl"):
@@ -414,17 +414,18 @@ class Check:
             if told.get(slot) not in ("open", "withheld") and slot not in self.erased:
                 self.say("CONTENT_MISSING", index, f"the text {slot[1]!s:.40} is gone, and no event says so", case)
     def check_business(self) -> None:
-        for case, (seq, head, state, index) in self.cases.items():
-            self.expected["case", case] = (seq, head, state), index
+        self.expected |= {("case", case): (told[:3], told[3]) for case, told in self.cases.items()}
         for row in self.rows("business.jsonl"):
             kind, case = row["kind"], row["case"]
             names, columns = ROWS[kind]
             said, index = self.expected.pop((kind, *(row[name] for name in names)), ((), -1))
-            if kind == "attempt" and not row["begun"]:
+            if gone := kind == "case" and row["head"] in self.pruned and row["seq"] > max(said[:1], default=0):
+                self.cut.add(case)
+            if gone or (kind == "attempt" and not row["begun"]) or (case in self.cut and not said):
                 continue
             if not said and kind == "decision":
                 self.say("DECISION_WITHOUT_EVENT", -1, f"a decision on {case} that no event records", case)
-            elif not said or any(row[c] not in (None, value) for c, value in zip(columns, said, strict=True)):
+            elif not said or any(row[c] not in (None, v) and v != ... for c, v in zip(columns, said, strict=True)):
                 self.say("PROJECTION", index, f"{case}: a row ({kind}) says other than the events", case)
         for key, (said, index) in self.expected.items() if self.manifest.get("projections") else ():
             if key[0] == "decision":
@@ -433,25 +434,22 @@ class Check:
                 self.say("PROJECTION", index, f"{key[1]}: its row is gone", key[1])
     def check_receipts(self) -> None:
         """Files kept elsewhere, each with one receipt or more. What no known key signed accuses nobody."""
-        lines = (self.folder / "policy").read_text("utf-8").splitlines() if self.options.receipt else []
-        keys = self.policy.receipts or [Key(line[9:]) for line in lines if line.startswith("#receipt ")]
         for given in self.options.receipt:
-            texts = re.split(r"^(?=assentry-receipt/v1$)", Path(given).read_text("utf-8"), flags=re.MULTILINE)
-            for text in filter(str.strip, texts):
+            lines = (self.folder / "policy").read_text("utf-8").splitlines()
+            keys = self.policy.receipts or [Key(line[9:]) for line in lines if line.startswith("#receipt ")]
+            for text in filter(str.strip, re.split(r"(?m)^(?=assentry-receipt/v1$)", Path(given).read_text("utf-8"))):
                 try:
                     receipt = Note(text)
-                    if not any(receipt.times(key) for key in keys):
-                        raise Bad("no known key of web or router signed this")
+                    need(any(receipt.times(key) for key in keys), "no known key of web or router signed this")
                     self.check_receipt(given, *receipt.words[1:5])
                 except ODD as error:
                     self.say("RECEIPT_SIG", -1, f"{given}: {type(error).__name__} {error}")
     def check_receipt(self, given: str, origin: str, event: str, leaf: str, at: str) -> None:
         index = self.ids.get(event, -1)
-        if index >= 0 and self.tree.levels[0][32 * index : 32 * index + 32] == unbase64(leaf, 32):
-            return
+        here = index >= 0 and self.tree.levels[0][32 * index : 32 * index + 32] == unbase64(leaf, 32)
         if seconds(at) > self.now or origin != self.manifest["origin"] or (self.partial and index < 0):
             self.say("RECEIPT_OTHER", index, f"{given}: of another log or case, or later than this export")
-        else:
+        elif not here and url64(unbase64(leaf)) not in self.pruned:
             self.say("RECEIPT_MISSING", index, f"{given}: event {event} was promised and is not in the log")
     def check_age(self) -> None:
         oldest = self.manifest.get("oldest_unsequenced")
@@ -474,6 +472,7 @@ def report(check: Check) -> int:
         return code
     for finding in check.found.values():
         print("{name}  first at {index}, {count} in all: {text}".format(**finding).encode("unicode_escape").decode())
+    print("".join(words for _, told, words in check.prunings if told["gone"] <= len(check.pruned)), end="")
     seen = max((at for at, looks in check.cosigned if check.policy.met(set(looks))), default=0)
     print(f"{size} entries, {signed} signed, {seen} seen by witnesses, {len(check.erased)} texts erased; root {root}")
     print("single cases: what is here is in the log; what is missing cannot be seen\n" * check.partial + last)

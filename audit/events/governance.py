@@ -165,9 +165,25 @@ class HoldEvent(EventData):
     reason_code: Code = ""
 
 
+class Period(EventData):
+    """How long a class of events is kept at least."""
+
+    name: Code
+    days: Count
+
+
 class RetentionPruned(EventData):
+    """Orders that entries of these classes below this index go: `count` now, `gone` with all that went before.
+
+    `digest`: SHA-256 over the leaf hashes of all that are gone afterwards, in the order of the log.
+    """
+
     below: Count
-    retention_class: Code = ""
+    periods: list[Period]
+    count: Count
+    gone: Count
+    digest: Digest
+    authoriser: Code
 
 
 class LogCreated(EventData):

@@ -75,6 +75,7 @@ class EventName(StrEnum):
     HOLD_PLACED = "hold.placed"
     HOLD_LIFTED = "hold.lifted"
     RETENTION_PRUNED = "retention.pruned"
+    RETENTION_CHANGED = "retention.changed"
     LOG_CREATED = "log.created"
     LOG_KEY_ADDED = "log.key_added"
     LOG_KEY_RETIRED = "log.key_retired"

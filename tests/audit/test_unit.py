@@ -150,7 +150,7 @@ def test_the_verifiers_ed25519_agrees_with_openssl() -> None:
         public = key.public_key().public_bytes_raw()
         assert verify.ed25519(public, message, bytes(signature))
         signature[size] ^= 1
-        with contextlib.suppress(verify.Bad):  # the first half may be no point of the curve
+        with contextlib.suppress(ValueError):  # the first half may be no point of the curve
             assert not verify.ed25519(public, message, bytes(signature))
 
 

@@ -1,23 +1,40 @@
-"""manage.py audit_prune --dry-run: what has been kept for longer than it has to be. Login: auditor."""
+"""manage.py audit_prune [EVENT] [--dry-run]: carries out a pruning that somebody ordered. Login: router."""
 
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.retention import kept, prunable
+from audit.retention import RetentionRefused, kept, min_index, orders, prunable, prune
 
 
 class Command(BaseCommand):
-    help = "Say what is kept since when, and how much of the log's beginning nothing keeps any more."
+    help = (
+        "Delete the entries that an order names: the newest retention.pruned, or EVENT. It is given by a "
+        "person who proved who they are (audit.retention.order). --dry-run says what is kept and what could go."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only say it; there is no other way yet")
+        parser.add_argument("event", nargs="?", type=UUID, help="the order's event; the newest if left out")
+        parser.add_argument("--dry-run", action="store_true", help="only say it; log in as auditor for it if you like")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["dry_run"]:
-            raise CommandError("nothing is pruned by this version; add --dry-run to see what could be")
+        if options["dry_run"]:
+            self._tell()
+            return
+        event = options["event"] or next((one.id for one in orders(1)), None)
+        if event is None:
+            raise CommandError("nothing was ordered")
+        try:
+            count = prune(event)
+        except RetentionRefused as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self.stdout.write(f"{count} entries pruned by event {event}; the smallest whole index is {min_index()}")
+
+    def _tell(self) -> None:
         for one in kept():
             oldest = f"since {one.oldest:%Y-%m-%d}" if one.oldest else "none yet"
-            self.stdout.write(f"{one.name}: {one.days} days at least, {oldest}")
+            period = f"{one.days} days at least" if one.prunable else "as long as the log"
+            self.stdout.write(f"{one.name}: {period}, {oldest}")
         found = prunable()
-        self.stdout.write(f"{found.below} entries could go; stopped by {found.stopped_by}")
+        self.stdout.write(f"{found.count} entries could go, below {found.below}; stopped by {found.stopped_by}")
