@@ -75,9 +75,7 @@ class AlreadyDecided(DeskError):
 
     code = "already_decided"
 
-    def __init__(
-        self, message: str = "", *, by: str = "", at: datetime | None = None, state: str = ""
-    ) -> None:
+    def __init__(self, message: str = "", *, by: str = "", at: datetime | None = None, state: str = "") -> None:
         super().__init__(message or f"already {state or 'decided'} by {by or 'somebody else'}")
         self.by, self.at, self.state = by, at, state
 

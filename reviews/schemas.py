@@ -92,9 +92,7 @@ def _key(key: object, path: str) -> str:
 def encode(value: object) -> bytes:
     """Canonical bytes of `value` (see the module). Raises InvalidPayload; changes nothing."""
     plain = _plain(value, "", 0)
-    return json.dumps(
-        plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
