@@ -21,8 +21,10 @@ from audit.reconcile import reconcile
 from audit.retention import PRUNABLE, RetentionRefused, orders, prunable, prune
 from audit.services import Actor, fresh, load_chain, prepare, record
 from audit.timeline import timeline
+from tests import build
 from tests.audit.world import World, business, judge, sql
 from tests.logins import as_role
+from tests.web.pages import Browser
 
 pytestmark = pytest.mark.django_db
 ROLES = ("web", "router", "agent", "executor", "sequencer", "auditor")
@@ -102,6 +104,8 @@ def test_a_settled_case_goes_on_after_its_end_was_pruned(old: World) -> None:
     carry_out(event)
     with as_role("web"):
         assert timeline(case) == [] and retention.is_pruned(case)
+        page = Browser(build.house().root).get(f"/audit/case/{case}/")
+        assert page.status == 404 and "These entries were pruned" in page.text
         with transaction.atomic():
             chain = load_chain(case)
             assert (chain.seq, chain.head) == (seq, old.chains[case].head)
