@@ -35,6 +35,9 @@ Eraser = Callable[[UUID, str], bool]
 Guard = Callable[[str], str]
 """Why nothing of this case may be erased now ("the action is still open"), or an empty string."""
 
+Veil = Callable[[str, str], str]
+"""Why this person (pseudonym) may not read this case yet ("you may still vote on it"), or an empty string."""
+
 Names = Callable[[Collection[str]], dict[str, str]]
 """Pseudonyms and ids of actors to names that people know."""
 
@@ -51,6 +54,7 @@ _projections: dict[str, Projection] = {}
 _texts: dict[str, Texts] = {}
 _erasers: dict[str, Eraser] = {}
 _guards: dict[str, Guard] = {}
+_veils: dict[str, Veil] = {}
 _names: dict[str, Names] = {}
 _reports: dict[str, Report] = {}
 
@@ -83,6 +87,15 @@ def erasers() -> dict[str, Eraser]:
 
 def guards() -> dict[str, Guard]:
     return dict(_guards)
+
+
+def register_veil(name: str, veil: Veil) -> None:
+    _veils[name] = veil
+
+
+def veiled(case: str, pseudonym: str) -> str:
+    """The first reason for which this person waits with reading the case; none is an empty string."""
+    return next((why for veil in _veils.values() if (why := veil(case, pseudonym))), "")
 
 
 def register_loose(name: str, loose: Loose, related: Related) -> None:

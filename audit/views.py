@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit import events, jobs, queries, services
 from audit.forms import ExportForm, SearchForm
-from audit.registry import names_of
+from audit.registry import names_of, veiled
 from audit.retention import is_pruned, kept, min_index
 from audit.sessions import last_proof
 from audit.timeline import short, title
@@ -142,6 +142,8 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
     opened = request.method == "POST"
     if opened and not request.user.has_perm("audit.open_content"):
         raise PermissionDenied
+    if why := veiled(case, getattr(request.user, "pseudonym", "")):
+        raise PermissionDenied(why)
     rows = queries.timeline(case, opened=opened)
     if not rows and is_pruned(case):
         return render(request, "audit/pruned.html", {"case": case, "below": min_index()}, status=404)

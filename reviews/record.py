@@ -20,6 +20,7 @@ from audit.services import now
 from reviews.models import (
     Action,
     Attempt,
+    Authority,
     Decision,
     Evidence,
     EvidenceBody,
@@ -30,9 +31,10 @@ from reviews.models import (
     RevisionBody,
     User,
 )
-from reviews.states import Status
+from reviews.states import Status, Verdict
 
 CHUNK = 2_000
+CLOSING = (Verdict.APPROVE, Verdict.REJECT)
 KEPT_IN = {"payload": Revision, "text": Message, "message": Message, "evidence": Evidence}
 
 
@@ -43,6 +45,26 @@ def register() -> None:
     registry.register_names("reviews", names)
     registry.register_refs("reviews", refs)
     registry.register_eraser("reviews", erase, guard)
+    registry.register_veil("reviews", veil)
+
+
+def veil(case: str, pseudonym: str) -> str:
+    """Of several people each votes alone: who may still do so reads the votes of the others afterwards."""
+    if (action := _action_of(case)) is None or action.needed < 2 or action.state != Status.PENDING:
+        return ""
+    voted = action.decisions.filter(reviewer__pseudonym=pseudonym, verdict__in=CLOSING, retraction=None)
+    mine = Authority.objects.filter(group__user__pseudonym=pseudonym, group__reach__queue__deskitems__action=action)
+    if voted.exists() or not mine.filter(Q(action_type=None) | Q(action_type=action.type_id)).exists():
+        return ""
+    return "You may still vote on this case. Its record, which tells how others voted, opens when you have."
+
+
+def _action_of(case: str) -> Action | None:
+    kind, _, name = case.partition(":")
+    try:
+        return Action.objects.filter(id=UUID(name)).first() if kind == "action" else None
+    except ValueError:
+        return None
 
 
 def lines(cases: Collection[str] | None) -> Iterator[dict[str, Any]]:

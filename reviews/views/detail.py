@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET
 
+from audit.registry import veiled
 from reviews.expecting import answer_form, narrowed
 from reviews.forms import shown_or_now
 from reviews.masking import folded
@@ -159,7 +160,7 @@ def context(request: HttpRequest, found: Detail) -> dict[str, Any]:
         "claimed_by_me": _claimer(found) == user.pk,
         "claimed_by": _claim(found, user.pk),
         "check": next(iter(debriefs([found.item.id])), None) if found.item and found.was_check else None,
-        "full_record": user.has_perm("audit.view_audit"),
+        "full_record": user.has_perm("audit.view_audit") and not veiled(found.case, user.pseudonym),
     }
 
 

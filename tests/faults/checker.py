@@ -20,7 +20,7 @@ from reviews.states import EDGES
 ZERO = bytes(32)
 EDGE = {(e.before.value if e.before else None, e.after.value) for e in EDGES}
 AT_REST = {"rejected", "expired", "withdrawn", "succeeded", "failed", "reversed", "in_doubt", "pending"}
-SLACK = 0.05  # seconds between two clocks of one machine
+SLACK = 0.05  # seconds between two clocks of one machine, and between a stop's word and its commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Case:
             if event.name not in ("attempt.leased", "attempt.begun"):
                 continue
             for start, end, scope, target in self.history.stops:
-                if start < event.at < end and (scope == "all" or targets[scope] == target):
+                if start + SLACK < event.at < end and (scope == "all" or targets[scope] == target):
                     yield f"{event.name} under a stop"
 
     def _rest(self) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -180,6 +181,22 @@ def test_page_and_queue_look_the_same_before_and_after_anothers_first_vote(house
     before = seen()
     build.decide(house, item, name="ada")
     assert seen() == before
+
+
+def test_the_record_of_a_case_opens_to_its_voters_when_they_have_voted(house: build.House, grace: Browser) -> None:
+    house.grace.user_permissions.add(*Permission.objects.filter(codename__in=("view_audit", "open_content")))
+    item = build.pending(house, "files.delete")
+    build.decide(house, item, name="ada")
+    case = f"/audit/case/action:{item.action_id}/"
+    assert "whole record" not in grace.open(item).text
+    for page in (grace.get(case), grace.post(case, {})):
+        assert page.status == 403
+        assert "may still vote" in page.plain
+        assert "Ada" not in page.plain
+    build.decide(house, item, name="grace")
+    assert "Ada" in grace.get(case).plain
+    assert "whole record" in grace.get(f"/action/{item.action_id}/").text
+    assert grace.get("/audit/case/action:nonsense/").status == 404
 
 
 def test_page_costs_the_same_queries_for_one_artefact_and_three(house: build.House, ada: Browser) -> None:
