@@ -90,16 +90,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_tem
     SELECT o.* FROM old o JOIN cases c ON c.case_id = o.case_id
 $$;
 
--- How many entries would be gone in all, how many of them now, and the hash over the hashes of all in their order.
-CREATE FUNCTION audit.pruning(below bigint, classes text[], OUT count bigint, OUT gone bigint, OUT digest bytea)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
-    WITH now AS MATERIALIZED (SELECT p.n FROM audit.prunable(below, classes) p)
-    SELECT (SELECT count(*) FROM now), count(*),
-           sha256(coalesce(string_agg(l.leaf_hash, ''::bytea ORDER BY l.leaf_index), ''))
-    FROM audit.leaf l
-    WHERE l.n IN (SELECT now.n FROM now) OR NOT EXISTS (SELECT FROM audit.event e WHERE e.n = l.n)
-$$;
-
 -- Up to which index nothing of these classes is in its period or under a hold, and what stands there.
 CREATE FUNCTION audit.prune_limit(classes text[], OUT below bigint, OUT stopped_by text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
@@ -139,6 +129,35 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_tem
       AND l.leaf_index < (SELECT max(c.size) FROM audit.checkpoint c WHERE c.signature IS NOT NULL)
 $$;
 
+-- What is gone today: how many entries, and the hash over their hashes in their order.
+CREATE FUNCTION audit.gone_today(OUT gone bigint, OUT digest text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
+    SELECT count(*), audit.b64(sha256(coalesce(string_agg(l.leaf_hash, ''::bytea ORDER BY l.leaf_index), '')))
+    FROM audit.leaf l WHERE NOT EXISTS (SELECT FROM audit.event e WHERE e.n = l.n)
+$$;
+
+-- How many entries would be gone in all, how many of them now, and the hash over the hashes of all in their order.
+-- What somebody took away without an order is never covered by the next one.
+CREATE FUNCTION audit.pruning(below bigint, classes text[], OUT count bigint, OUT gone bigint, OUT digest bytea)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
+DECLARE
+    earlier record;
+BEGIN
+    SELECT * INTO earlier FROM audit.gone_today();
+    IF earlier.gone > 0 AND NOT EXISTS (
+        SELECT FROM audit.event e, LATERAL audit.pruning_order(e.id) o
+        WHERE e.name = 'retention.pruned' AND o.gone = earlier.gone AND o.digest = earlier.digest) THEN
+        RAISE EXCEPTION '% entries are gone that no retention.pruned names so: verify the log first', earlier.gone
+            USING ERRCODE = 'AU001';
+    END IF;
+    WITH now AS MATERIALIZED (SELECT p.n FROM audit.prunable(below, classes) p)
+    SELECT (SELECT count(*) FROM now), count(*),
+           sha256(coalesce(string_agg(l.leaf_hash, ''::bytea ORDER BY l.leaf_index), ''))
+    INTO pruning.count, pruning.gone, pruning.digest
+    FROM audit.leaf l
+    WHERE l.n IN (SELECT now.n FROM now) OR NOT EXISTS (SELECT FROM audit.event e WHERE e.n = l.n);
+END $$;
+
 -- A deletion of events is lawful only as a whole: afterwards exactly those are gone that a signed event names, none of
 -- them young, held or of an open case. Holds for whoever deletes, the owner included.
 CREATE FUNCTION audit.check_pruned() RETURNS trigger
@@ -152,9 +171,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM deleted) THEN
         RETURN NULL;
     END IF;
-    SELECT count(*), audit.b64(sha256(coalesce(string_agg(l.leaf_hash, ''::bytea ORDER BY l.leaf_index), '')))
-    INTO now_gone, now_digest
-    FROM audit.leaf l WHERE NOT EXISTS (SELECT FROM audit.event e WHERE e.n = l.n);
+    SELECT * INTO now_gone, now_digest FROM audit.gone_today();
     SELECT max(o.below) INTO upto FROM audit.event e, LATERAL audit.pruning_order(e.id) o
     WHERE e.name = 'retention.pruned' AND o.gone = now_gone AND o.digest = now_digest;
     IF upto IS NULL THEN
