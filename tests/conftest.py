@@ -14,7 +14,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests import cluster
+from tests import cluster, spread
 from tests.logins import as_role as as_role_
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs an event loop of its own
@@ -23,6 +23,11 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs an
 # A busy machine is no counterexample: no example has a deadline, slow drawing is no failure.
 hypothesis.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.load_profile("shared")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> spread.ByStage:
+    return spread.ByStage(config, log)
 
 
 def _rebuild(case: TransactionTestCase) -> None:

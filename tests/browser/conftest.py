@@ -30,9 +30,7 @@ SEED = 200  # what waits beside the items of each test: five types and more, fou
 CHECKS = [
     pytest.mark.browser,
     pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL),
-    pytest.mark.xdist_group("checks"),  # one server and one seed for all of them
 ]
-SHELL = [*CHECKS[:2], pytest.mark.xdist_group("shell")]  # beside them, on another worker
 
 
 @pytest.fixture(scope="session")
@@ -162,12 +160,6 @@ def decided(items: list[Item]) -> list[Decision]:
     """The live votes on these items, in the order they were cast."""
     actions = [item.action_id for item in items]
     return list(Decision.objects.filter(action__in=actions, retraction=None).order_by("created_at"))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first, or one worker would end alone."""
-    items.sort(key=lambda item: not any(mark.args == ("checks",) for mark in item.iter_markers("xdist_group")))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -12,10 +12,10 @@ from playwright.sync_api import expect
 from reviews.models import Item
 from reviews.states import Status
 from tests import build
-from tests.browser.conftest import SHELL, Shop, decided
+from tests.browser.conftest import CHECKS, Shop, decided
 from tests.browser.hands import Keys, SignIn, opened, pause, row, until
 
-pytestmark = SHELL
+pytestmark = CHECKS
 
 
 def test_t4_two_keys_and_the_typing_edit_and_approve(shop: Shop, sign_in: SignIn) -> None:

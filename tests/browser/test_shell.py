@@ -13,10 +13,10 @@ from reviews.models import Item
 from reviews.states import Status
 from tests import build
 from tests.browser import scene
-from tests.browser.conftest import SHELL, Shop, decided
+from tests.browser.conftest import CHECKS, Shop, decided
 from tests.browser.hands import SignIn, in_order, opened, pause, ref, row
 
-pytestmark = SHELL
+pytestmark = CHECKS
 
 
 def test_the_palette_finds_actions_views_pages_and_items(shop: Shop, sign_in: SignIn) -> None:

@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL),
-    pytest.mark.xdist_group("stage"),
 ]
 WORKERS = ("keeper", "drain", "executors")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.bells import hostile, push, taken
 from tests.faults.show import Show
 
-pytestmark = [pytest.mark.timeout(200), pytest.mark.xdist_group("stage")]
+pytestmark = pytest.mark.timeout(200)
 IN_MAKE_TEST = ("pickle", "an object as body", "nothing")
 NAMES = (
     "pickle", "unknown task", "built-in task", "a dict as argument", "an object as body", "a body that is no JSON",

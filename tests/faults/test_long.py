@@ -26,7 +26,7 @@ from tests.faults.test_quick import done, in_doubt_kinds
 from tests.logins import as_role
 from tests.stage import furnish, stage
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("stage")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 TWICE = pytest.mark.parametrize("turn", [1, 2])
 N = 90
 

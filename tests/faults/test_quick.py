@@ -20,7 +20,7 @@ from tests.faults.bells import flushing, ring_many
 from tests.faults.show import Show
 from tests.faults.test_hostile import IN_MAKE_TEST, attack
 
-pytestmark = [pytest.mark.timeout(150), pytest.mark.xdist_group("stage")]
+pytestmark = pytest.mark.timeout(150)
 N = 24
 
 

@@ -14,7 +14,7 @@ from reviews.models import Action, Heartbeat, Item
 from tests.logins import as_role
 from tests.stage import Stage, approve, furnish, stage
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("stage")]
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture
