@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 T ?= tests
 TRANSCRIPTS ?= $(or $(ASSENTRY_SAMPLE_DATA),../shared/data)/airline_transcripts.jsonl
 TRUTH ?= $(or $(ASSENTRY_SAMPLE_DATA),../shared/data)/airline_truth.json
-XDIST ?= 2
+XDIST ?= 3
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -33,7 +33,7 @@ test-one: venv-dev ## a part of it on a server that stays: make test-one T="test
 	@ASSENTRY_TEST_CLUSTER=$${ASSENTRY_TEST_CLUSTER:-$$($(PY) -m tests.cluster where)} $(PY) -m pytest -p no:randomly -q $(T)
 
 test-slow: venv-dev ## the long fault runs and chaos
-	@$(PY) -m pytest -n $(XDIST) -m slow tests
+	@$(PY) -m pytest -n 2 -m slow tests
 
 test-browser: venv-dev ## the browser tests alone, with a count of the desk's 25 checks
 	@$(PY) -m pytest -m browser tests/browser

@@ -198,6 +198,7 @@ def judge(crew: Crew, seeds: range, runs: list[Run_]) -> None:
     assert len(texts) == len(set(texts)), "no effect happened twice"
 
 
+@pytest.mark.slow
 def test_twenty_random_runs_end_as_if_their_workers_had_never_died(crew: Crew) -> None:
     fate = Fate(seed=7, chance=0.22)
     seeds = range(20)

@@ -124,6 +124,7 @@ def test_lead_stops_everything_and_lifts_it(lead: Any) -> None:
 
 
 @pytest.mark.parametrize("lead", ["light", "dark"], indirect=True)
+@pytest.mark.slow
 def test_axe_finds_nothing_and_nothing_is_refused_by_the_content_policy(lead: Any) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

@@ -72,6 +72,7 @@ def test_the_progress_follows_the_runs_without_a_reload(sign_in: Callable[..., A
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.slow
 def test_axe_finds_nothing_on_these_pages(sign_in: Callable[..., Any], tmp_path: Path, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

@@ -88,6 +88,7 @@ def test_key_is_added_signs_in_and_approves_high_risk(desk: tuple[Site, build.Ho
     assert [text for text in lin.refused if "422" not in text and "403" not in text] == []
 
 
+@pytest.mark.slow
 def test_pages_of_people_are_readable_for_everybody(desk: tuple[Site, build.House], lin: Any, tmp_path: Path) -> None:
     from allauth.mfa.models import Authenticator
 

@@ -108,6 +108,7 @@ def addresses(runs: dict[str, Row]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("theme", "rules"), THEMES)
+@pytest.mark.slow
 def test_no_page_of_runs_has_a_violation(
     shop: Shop, runs: dict[str, Row], sign_in: SignIn, theme: str, rules: dict[str, Any]
 ) -> None:

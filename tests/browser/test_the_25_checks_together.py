@@ -87,6 +87,7 @@ def test_check_13_ten_new_rows_wait_behind_a_pill_and_nothing_moves(shop: Shop, 
     expect(row(page, items[0])).to_be_focused()
 
 
+@pytest.mark.slow
 def test_check_14_eight_tabs_load_and_stay_live_and_hidden_ones_pause(shop: Shop, sign_in: SignIn) -> None:
     word, made = shop.items(2)
     first = sign_in("ada")

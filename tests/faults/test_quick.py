@@ -101,6 +101,7 @@ def test_f9_a_doorbell_rung_hundreds_of_times_does_each_effect_once(show: Show) 
     show.judge()
 
 
+@pytest.mark.slow
 def test_f12_another_keeper_takes_over_when_the_leader_is_killed(show: Show) -> None:
     show.stage.started("keeper-2")
     show.stage.kill("keeper")
@@ -112,6 +113,7 @@ def test_f12_another_keeper_takes_over_when_the_leader_is_killed(show: Show) -> 
     show.judge()
 
 
+@pytest.mark.slow
 def test_f8_a_page_process_killed_in_a_batch_leaves_each_item_decided_or_not_and_may_send_it_again(show: Show) -> None:
     made = show.propose(N, ["play.safe"])
     waiting = Item.objects.filter(action__in=made, action__state="pending").select_related("action")
