@@ -336,12 +336,12 @@ def test_the_first_execution_sees_what_a_replay_will_see(crew: Crew) -> None:
 
     def agent(run: Run) -> None:
         seen.append(run.step("a", lambda: ((1, 2), {"b": 0.1})))
-        run.sleep(0.02)
+        run.sleep(0.5)
 
     crew.agent(agent)
     run = crew.start()
     crew.leg(run)
-    time.sleep(0.05)
+    time.sleep(0.6)
     crew.go(run)
     assert seen == [[[1, 2], {"b": 0.1}], [[1, 2], {"b": 0.1}]]
 
