@@ -102,13 +102,13 @@ def test_code_that_does_not_do_what_its_journal_says_blocks_the_run_and_shows_bo
 def test_actions_of_a_blocked_run_stay_decidable(crew: Crew) -> None:
     def agent(run: Run) -> None:
         run.propose("say", {"text": "a"})
-        run.sleep(0.05)
+        run.sleep(0.4)
 
     crew.agent(agent)
     run = crew.start()
     crew.leg(run)
     replace_code(crew, lambda run: None)
-    time.sleep(0.06)
+    time.sleep(0.45)
     assert crew.go(run) == "blocked"
     crew.route()
     crew.approve(crew.actions(run)[0])
@@ -144,7 +144,7 @@ def test_a_fork_goes_on_from_the_step_before_the_difference_with_the_old_actions
 def test_the_fork_of_a_blocked_run_takes_its_place_for_the_parent(crew: Crew) -> None:
     def child(run: Run) -> str:
         run.step("a", lambda: 1)
-        run.sleep(0.05)
+        run.sleep(0.4)
         return "old"
 
     def healed(run: Run) -> str:
@@ -160,7 +160,7 @@ def test_the_fork_of_a_blocked_run_takes_its_place_for_the_parent(crew: Crew) ->
     registry._agents.clear()
     crew.agent(healed, name="counter")
     crew.agent(parent, name="planner", starts=("counter",))
-    time.sleep(0.06)
+    time.sleep(0.45)
     assert crew.go(broken) == "blocked"
     assert crew.wake() == 0
     with as_role("web"):
@@ -202,7 +202,7 @@ def test_a_run_pins_its_version_and_only_workers_that_have_it_take_it(crew: Crew
 def test_a_patch_is_taken_by_new_runs_and_not_by_those_that_are_past_it(crew: Crew) -> None:
     def before(run: Run) -> Any:
         run.step("a", lambda: 1)
-        run.sleep(0.05)
+        run.sleep(0.4)
         return "old"
 
     def after(run: Run) -> Any:
@@ -210,7 +210,7 @@ def test_a_patch_is_taken_by_new_runs_and_not_by_those_that_are_past_it(crew: Cr
         if way == "new":
             run.step("extra", lambda: 1)
         run.step("a", lambda: 1)
-        run.sleep(0.05)
+        run.sleep(0.4)
         return [way, run.patched("look twice")]
 
     crew.agent(before)
@@ -219,7 +219,7 @@ def test_a_patch_is_taken_by_new_runs_and_not_by_those_that_are_past_it(crew: Cr
     replace_code(crew, after)
     new = crew.start()
     crew.leg(new)
-    time.sleep(0.06)
+    time.sleep(0.45)
     assert crew.go(old) == "finished"
     assert crew.go(new) == "finished"
     assert result(crew, old) == ["old", False]
@@ -261,7 +261,7 @@ def test_a_proposal_of_a_runner_that_lost_its_run_leaves_nothing_behind(crew: Cr
         run.propose("say", {"text": "a"})
 
     def steal(run: Run) -> None:
-        time.sleep(0.06)
+        time.sleep(0.45)
         taken = services.lease_run(versions=[("helper", "1")], worker="thief", seconds=30, only=run.id)
         assert taken is not None
 
