@@ -8,17 +8,16 @@ from django.db import connection
 
 from agents.models import OPEN, Run
 from audit.canonical import b64
+from audit.ids import id_in
 from audit.registry import register_eraser, register_loose, register_projection
 from reviews.models import Action
-from reviews.record import is_uuid
 
 
 def lines(cases: Collection[str] | None) -> Iterator[dict[str, Any]]:
     """One line for each run; `cases` limits it to these."""
     rows = Run.objects.order_by("id")
     if cases is not None:
-        names = [case.removeprefix("run:") for case in cases if case.startswith("run:")]
-        rows = rows.filter(id__in=[name for name in names if is_uuid(name)])
+        rows = rows.filter(id__in=[run for case in cases if (run := id_in(case, "run"))])
     for run, state, seq, head in rows.values_list("id", "state", "case_seq", "case_head").iterator(chunk_size=2000):
         told = "open" if state in OPEN else state
         yield {"kind": "case", "case": f"run:{run}", "state": told, "seq": seq, "head": b64(bytes(head))}
@@ -42,7 +41,7 @@ def erase(event: UUID, field: str) -> bool:
 
 def guard(case: str) -> str:
     """Why nothing of this run may be erased yet."""
-    found = _id(case)
+    found = id_in(case, "run")
     run = Run.objects.filter(id=found).first() if found else None
     open_still = run is not None and run.state not in ("finished", "failed", "cancelled")
     return "the run is still open; its texts are erased once it is over" if open_still else ""
@@ -59,7 +58,7 @@ WHERE r.id = %s AND (r.args <> '{}' OR r.title <> '' OR r.result IS NOT NULL
 
 def journal(case: str) -> Iterator[tuple[UUID, str, int]]:
     """What a run remembers. No event committed to it: it is named by the one that began the run."""
-    run = _id(case)
+    run = id_in(case, "run")
     if run is None:
         return
     with connection.cursor() as cursor:
@@ -69,12 +68,8 @@ def journal(case: str) -> Iterator[tuple[UUID, str, int]]:
 
 def run_of(case: str) -> Iterator[str]:
     """The run that proposed an action."""
-    action = case.removeprefix("action:")
-    if case.startswith("action:") and is_uuid(action):
-        for run in Action.objects.filter(pk=action, run__isnull=False).values_list("run", flat=True):
-            yield f"run:{run}"
-
-
-def _id(case: str) -> UUID | None:
-    run = case.removeprefix("run:")
-    return UUID(run) if case.startswith("run:") and is_uuid(run) else None
+    action = id_in(case, "action")
+    if action is None:
+        return
+    runs = Action.objects.filter(pk=action, run__isnull=False)
+    yield from (f"run:{run}" for run in runs.values_list("run", flat=True))

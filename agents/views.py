@@ -16,6 +16,7 @@ from agents.journal import decode
 from agents.models import STATES, Agent, Run, waiting_for
 from agents.queries import pages
 from agents.queries.checkpoints import MOST, heaviest_path
+from audit.ids import as_uuid
 from reviews.errors import DeskError, InvalidPayload
 from reviews.masking import masked
 from reviews.models import User
@@ -34,7 +35,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         pages.visible_runs(user),
         state=state if state in STATES else "",
         agent=agent,
-        before=_uuid(request.GET.get("before", "")),
+        before=as_uuid(request.GET.get("before", "")),
     )
     context = {
         "runs": found[: pages.PAGE],
@@ -146,10 +147,3 @@ def _steered(request: HttpRequest, run: UUID) -> Run:
     if not pages.may_steer(cast(User, request.user), found):
         raise PermissionDenied("Who started it, who answers for its agent, and leads may do this.")
     return found
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

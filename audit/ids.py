@@ -5,6 +5,20 @@ import time
 from uuid import UUID
 
 
+def as_uuid(text: str) -> UUID | None:
+    """What somebody may have typed, as an id; None where it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def id_in(case: str, kind: str) -> UUID | None:
+    """The id in a case's name, which a person may have typed; None where it names nothing of this kind."""
+    given, _, name = case.partition(":")
+    return as_uuid(name) if given == kind else None
+
+
 def uuid7() -> UUID:
     """48 bits of Unix milliseconds, then version, variant and 74 random bits."""
     stamp = time.time_ns() // 1_000_000

@@ -170,18 +170,6 @@ def _lay_out(count: int) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def delays(begins: int) -> list[float]:
-    """Milliseconds from event to checkpoint of the leaves from this index on."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT extract(epoch FROM c.at - e.at) * 1000 FROM audit.leaf l JOIN audit.event e USING (n),"
-            " LATERAL (SELECT at FROM audit.checkpoint WHERE size > l.leaf_index ORDER BY size LIMIT 1) c"
-            " WHERE l.leaf_index >= %s",
-            [begins],
-        )
-        return [float(row[0]) for row in cursor.fetchall()]
-
-
 def _tables() -> None:
     with connection.cursor() as cursor:
         for text in (
@@ -217,7 +205,7 @@ def measure(base: Path, seconds: float) -> list[report.Row]:
             begins = _size()
             found[event, workers] = rate(Variant(event), workers, seconds, beside)
             if event == "guarded" and workers == 32:
-                late = delays(begins)
+                late = place.merge_delays(begins)
     rows += [_rate(found, "queue", 8, 4_000), _rate(found, "queue", 32, 4_500)]
     rows += [_rate(found, "guarded", 8, 2_800), _rate(found, "guarded", 32, 3_200)]
     rows += [_share(found, "queue", 0.70), _share(found, "guarded", 0.55), _share(found, "python", 0.55)]

@@ -98,14 +98,7 @@ def merge_delay(sequencer: Sequencer, rate: int, seconds: float) -> list[float]:
                 time.sleep(sequencer.poll)
         sequencer.round()
     writer.join()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT extract(epoch FROM c.at - e.at) * 1000 FROM audit.leaf l JOIN audit.event e USING (n),"
-            " LATERAL (SELECT at FROM audit.checkpoint WHERE size > l.leaf_index ORDER BY size LIMIT 1) c"
-            " WHERE l.leaf_index >= %s",
-            [begins],
-        )
-        return [float(row[0]) for row in cursor.fetchall()]
+    return place.merge_delays(begins)
 
 
 def _write_steadily(rate: int, seconds: float, stop: threading.Event) -> None:

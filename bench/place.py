@@ -66,3 +66,17 @@ def quiet_desk(**more: float) -> None:
 
     changed = {"dwell_low": 0.0, "dwell_medium": 0.0, "dwell_high": 0.0, "undo_low": 900.0, **more}
     settings.TIMINGS = replace(settings.TIMINGS, **changed)
+
+
+def merge_delays(begins: int) -> list[float]:
+    """Milliseconds from event to checkpoint of the leaves from this index on."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM c.at - e.at) * 1000 FROM audit.leaf l JOIN audit.event e USING (n),"
+            " LATERAL (SELECT at FROM audit.checkpoint WHERE size > l.leaf_index ORDER BY size LIMIT 1) c"
+            " WHERE l.leaf_index >= %s",
+            [begins],
+        )
+        return [float(row[0]) for row in cursor.fetchall()]

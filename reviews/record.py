@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 
 from audit import registry, seal
 from audit.canonical import b64
+from audit.ids import as_uuid, id_in
 from audit.services import now
 from reviews.models import (
     Action,
@@ -60,11 +61,8 @@ def veil(case: str, pseudonym: str) -> str:
 
 
 def _action_of(case: str) -> Action | None:
-    kind, _, name = case.partition(":")
-    try:
-        return Action.objects.filter(id=UUID(name)).first() if kind == "action" else None
-    except ValueError:
-        return None
+    wanted = id_in(case, "action")
+    return Action.objects.filter(pk=wanted).first() if wanted else None
 
 
 def lines(cases: Collection[str] | None) -> Iterator[dict[str, Any]]:
@@ -127,8 +125,7 @@ def _of(model: Any, path: str, cases: Collection[str] | None) -> Any:
     """The model's rows, of all actions or of these cases, read a chunk at a time."""
     rows: QuerySet[Any] = model.objects.all()
     if cases is not None:
-        wanted = [case.removeprefix("action:") for case in cases if case.startswith("action:")]
-        rows = rows.filter(**{f"{path}__in": [UUID(case) for case in wanted if is_uuid(case)]})
+        rows = rows.filter(**{f"{path}__in": [action for case in cases if (action := id_in(case, "action"))]})
     return _Chunked(rows)
 
 
@@ -142,19 +139,10 @@ class _Chunked:
         return iter(self.rows.values_list(*names).iterator(chunk_size=CHUNK))
 
 
-def is_uuid(text: str) -> bool:
-    """Whether this part of a case's name, which a person may have typed, is an id."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
 def names(refs: Collection[str]) -> dict[str, str]:
     """Names for pseudonyms, principals, runs and policy versions, as timelines show them."""
     found = {user.pseudonym: str(user) for user in User.objects.filter(pseudonym__in=refs)}
-    ids = [UUID(ref) for ref in refs if is_uuid(ref)]
+    ids = [one for ref in refs if (one := as_uuid(ref))]
     found |= {str(principal.pk): str(principal) for principal in Principal.objects.filter(pk__in=ids)}
     numbers = {ref: ref.removeprefix("policy:") for ref in refs if ref.startswith("policy:")}
     return found | {ref: f"Policy, version {number}" for ref, number in numbers.items()}
@@ -180,10 +168,7 @@ def erase(event: UUID, field: str) -> bool:
 
 def guard(case: str) -> str:
     """Why nothing of this case may be erased yet."""
-    action = case.removeprefix("action:")
-    if not case.startswith("action:") or not is_uuid(action):
-        return ""
-    row = Action.objects.filter(pk=action).first()
+    row = _action_of(case)
     if row is None or (row.closed_at is not None and (row.state != Status.REJECTED or _is_past(row.release_at))):
         return ""
     return "the action is still open; its texts are erased once it is over"

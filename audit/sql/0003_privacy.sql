@@ -51,6 +51,7 @@ LANGUAGE sql IMMUTABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_
         WHEN 'run' THEN 'runs'
         WHEN 'action' THEN 'decisions' WHEN 'decision' THEN 'decisions' WHEN 'question' THEN 'decisions'
         WHEN 'evidence' THEN 'decisions' WHEN 'message' THEN 'decisions' WHEN 'attempt' THEN 'decisions'
+        WHEN 'sample' THEN 'decisions' WHEN 'canary' THEN 'decisions'
         ELSE 'rules' END
 $$;
 
@@ -142,14 +143,6 @@ CREATE FUNCTION audit.identity_kept_until(name text, at timestamptz) RETURNS tim
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
     SELECT at + make_interval(days => r.days) FROM audit.retention r WHERE r.class = audit.retention_class(name)
 $$;
-
-CREATE OR REPLACE FUNCTION audit.erase(event uuid, field text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
-BEGIN
-    PERFORM audit.demand_erasable(event, field);
-    DELETE FROM audit.content c WHERE c.event_id = erase.event AND c.field = erase.field;
-    RETURN FOUND;
-END $$;
 
 -- Sealing -------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ CREATE INDEX search_by_reason ON audit.search (reason_code, n) WHERE reason_code
 CREATE INDEX search_by_words ON audit.search USING gin (words) WITH (fastupdate = off);
 
 -- The next events without a row here get one, without words yet: (n, event, case) of each. An event says its type and
--- agent itself, or its case's first event does.
+-- agent itself, or its case's first event does. Indexes whose events are gone are passed over.
 CREATE FUNCTION audit.index_next(most integer) RETURNS TABLE (n bigint, event uuid, case_of text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
 #variable_conflict use_column
@@ -28,7 +28,7 @@ BEGIN
     WITH fresh AS (
         SELECT l.leaf_index, e.n, e.id, e.case_id, e.case_seq, convert_from(e.leaf, 'UTF8')::jsonb -> 'data' AS d
         FROM audit.leaf l JOIN audit.event e ON e.n = l.n
-        WHERE l.leaf_index > mark AND l.leaf_index <= mark + most
+        WHERE l.leaf_index > mark ORDER BY l.leaf_index LIMIT most
     ), told AS (
         SELECT f.*, CASE WHEN f.case_seq = 1 THEN f.d ELSE (
             SELECT convert_from(b.leaf, 'UTF8')::jsonb -> 'data' FROM audit.event b

@@ -22,20 +22,6 @@ INSERT INTO audit.final_state (kind, state) VALUES
     ('action', 'rejected'), ('action', 'expired'), ('action', 'withdrawn'), ('action', 'succeeded'),
     ('action', 'failed'), ('action', 'reversed'), ('run', 'finished'), ('run', 'failed'), ('run', 'cancelled');
 
--- Checks of decisions are kept as long as the decisions.
-CREATE OR REPLACE FUNCTION audit.retention_class(name text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE split_part(name, '.', 1)
-        WHEN 'log' THEN 'log'
-        WHEN 'privacy' THEN 'privacy' WHEN 'hold' THEN 'privacy' WHEN 'retention' THEN 'privacy'
-        WHEN 'auth' THEN 'access' WHEN 'audit' THEN 'access' WHEN 'content' THEN 'access'
-        WHEN 'run' THEN 'runs'
-        WHEN 'action' THEN 'decisions' WHEN 'decision' THEN 'decisions' WHEN 'question' THEN 'decisions'
-        WHEN 'evidence' THEN 'decisions' WHEN 'message' THEN 'decisions' WHEN 'attempt' THEN 'decisions'
-        WHEN 'sample' THEN 'decisions' WHEN 'canary' THEN 'decisions'
-        ELSE 'rules' END
-$$;
-
 -- Rules, erasures and the log's own entries say why others look as they do: they stay as long as the log. So does
 -- what began a run, without which its journal could not be erased.
 CREATE FUNCTION audit.may_be_pruned(name text) RETURNS boolean
@@ -384,36 +370,6 @@ EXCEPTION
     WHEN data_exception OR invalid_text_representation OR untranslatable_character
          OR character_not_in_repertoire OR statement_too_complex THEN
         RAISE EXCEPTION 'the leaf is not JSON of the promised shape: %', SQLERRM USING ERRCODE = 'AU006';
-END $$;
-
--- As before, past indexes whose events are gone.
-CREATE OR REPLACE FUNCTION audit.index_next(most integer) RETURNS TABLE (n bigint, event uuid, case_of text)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
-#variable_conflict use_column
-DECLARE mark bigint;
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('audit words', 0));
-    SELECT coalesce(max(s.leaf_index), -1) INTO mark FROM audit.search s;
-    RETURN QUERY
-    WITH fresh AS (
-        SELECT l.leaf_index, e.n, e.id, e.case_id, e.case_seq, convert_from(e.leaf, 'UTF8')::jsonb -> 'data' AS d
-        FROM audit.leaf l JOIN audit.event e ON e.n = l.n
-        WHERE l.leaf_index > mark ORDER BY l.leaf_index LIMIT most
-    ), told AS (
-        SELECT f.*, CASE WHEN f.case_seq = 1 THEN f.d ELSE (
-            SELECT convert_from(b.leaf, 'UTF8')::jsonb -> 'data' FROM audit.event b
-            WHERE b.case_id = f.case_id AND b.case_seq = 1) END AS first
-        FROM fresh f
-    ), added AS (
-        INSERT INTO audit.search (n, leaf_index, type, agent, verdict, reason_code)
-        SELECT t.n, t.leaf_index,
-               nullif(coalesce(t.d ->> 'type', t.first ->> 'type'), ''),
-               nullif(coalesce(t.d ->> 'principal', t.first ->> 'proposer', t.first ->> 'principal',
-                               t.first ->> 'agent'), ''),
-               nullif(t.d ->> 'verdict', ''), nullif(t.d ->> 'reason_code', '')
-        FROM told t ON CONFLICT DO NOTHING
-    )
-    SELECT f.n, f.id, f.case_id FROM fresh f;
 END $$;
 
 -- Triggers ------------------------------------------------------------------------------------------------------

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from uuid import UUID
 
+from audit.ids import id_in
 from audit.report import Query, Report, numbered
 from audit.reports.events import Texts
 from audit.tabular import Column, Line
 from reviews.models import Action, Decision, SearchText
 from reviews.reasons import presets
-from reviews.record import is_uuid
 from reviews.states import Outcome
 
 WITHHELD = "withheld: opening it is a right of its own, and an event"
 
 
 def _action(case: str) -> Action | None:
-    found = case.removeprefix("action:")
-    if not case.startswith("action:") or not is_uuid(found):
-        return None
-    return Action.objects.select_related("type", "proposer", "requested_by").filter(pk=UUID(found)).first()
+    wanted = id_in(case, "action")
+    rows = Action.objects.select_related("type", "proposer", "requested_by")
+    return rows.filter(pk=wanted).first() if wanted else None
 
 
 def _lines(query: Query) -> Iterator[Line]:

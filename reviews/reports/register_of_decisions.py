@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from audit.canonical import stamp
+from audit.ids import as_uuid, id_in
 from audit.report import Query, Report
 from audit.reports.events import places
 from audit.tabular import Column, Line
 from reviews.queries.numbers.window import read
-from reviews.record import is_uuid
 
 SQL = """
 SELECT d.id, d.created_at, 'ACT-' || i.ref, 'action:' || d.action_id, a.type_id, a.type_version,
@@ -84,8 +84,7 @@ def _lines(query: Query) -> Iterator[Line]:
 
 def _action(case: str) -> UUID | None:
     """The action that a case names; what is no action has no decisions."""
-    found = case.removeprefix("action:")
-    return UUID(found) if is_uuid(found) else FIRST if case else None
+    return id_in(case, "action") or as_uuid(case) or (FIRST if case else None)
 
 
 def _values(values: list[Any], place: int | None, event: UUID) -> tuple[Any, ...]:

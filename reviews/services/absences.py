@@ -14,8 +14,9 @@ from reviews.errors import InvalidDecision, NotFound, NotPermitted, desk_errors
 from reviews.ids import new_id
 from reviews.models import Absence, DeskItem, User
 from reviews.queries.people import sees
-from reviews.services.base import By, after_commit, change_item, lock, person_case
+from reviews.services.base import By, after_commit, lock, person_case
 from reviews.services.base import actor as acting
+from reviews.services.holding import give
 from reviews.services.rights import demand
 
 LONGEST = timedelta(days=400)
@@ -122,10 +123,5 @@ def _pass_on(row: DeskItem, target: User | None, by: By) -> bool:
         still = DeskItem.objects.filter(id=row.id, closed_at=None, assignee=row.assignee_id).exists()
         if not still:
             return False
-        who = target.pseudonym if target else None
-        entry = case.note(EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id))
-        case.move(entry)
-        change_item(row, seen=False, assignee=target)
-        after_commit([case.action.id], [row.queue_id])
-        record(case.entries)
+        give(case, row, target)
     return True

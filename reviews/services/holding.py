@@ -85,13 +85,17 @@ def assign(*, item: UUID, assignee: User | None, by: By) -> User | None:
         if assignee is not None and not reached(assignee).filter(queue=row.queue_id).exists():
             raise NotPermitted(f"{assignee} does not see this queue")
         assignee = stand_in(assignee, row.queue_id) if assignee else None
-        who = assignee.pseudonym if assignee else None
-        entry = case.note(EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id))
-        case.move(entry)
-        change_item(row, seen=False, assignee=assignee)
-        after_commit([case.action.id], [row.queue_id])
-        record(case.entries)
+        give(case, row, assignee)
     return assignee
+
+
+def give(case: Case, row: DeskItem, person: User | None) -> None:
+    """An open item lies on this person's desk now, or on nobody's. The caller holds the case and has checked."""
+    who = person.pseudonym if person else None
+    case.move(case.note(EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id)))
+    change_item(row, seen=False, assignee=person)
+    after_commit([case.action.id], [row.queue_id])
+    record(case.entries)
 
 
 def defer(*, item: UUID, until: datetime, by: By) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any
-from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from audit.ids import as_uuid
 from reviews import clocks, forms
 from reviews.durations import span
 from reviews.errors import DeskError, InvalidDecision
@@ -69,15 +69,11 @@ def _decide(request: HttpRequest, found: Detail) -> HttpResponse:
 @desk_page
 def undo(request: HttpRequest, ref: str) -> HttpResponse:
     found = find(request, ref)
-    retract(decision=_uuid(request, "decision"), by=by_of(request))
+    decision = as_uuid(request.POST.get("decision", ""))
+    if decision is None:
+        raise Http404
+    retract(decision=decision, by=by_of(request))
     return done(request, found, f"Taken back: {found.ref} waits again.", back=True)
-
-
-def _uuid(request: HttpRequest, name: str) -> UUID:
-    try:
-        return UUID(request.POST.get(name, ""))
-    except ValueError:
-        raise Http404 from None
 
 
 def _escalating(request: HttpRequest, found: Detail) -> dict[str, Any]:

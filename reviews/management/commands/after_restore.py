@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.timezone import now
 
+from audit.ids import id_in
 from audit.restoring import Lost, NotRestored, erase_again, lost_events
 from reviews.errors import AlreadyDecided, DeskError
 from reviews.models import Action, User
-from reviews.record import is_uuid
 from reviews.services import By
 from reviews.services.stops import place_stop
 
@@ -59,8 +58,8 @@ def _to_settle(lost: Lost) -> Iterator[str]:
     if cases:
         yield "A lead settles these, then lifts the stop:"
     for case, leaves in cases.items():
-        action = case.removeprefix("action:")
-        row = Action.objects.filter(pk=UUID(action)).first() if is_uuid(action) else None
+        action = id_in(case, "action")
+        row = Action.objects.filter(pk=action).first() if action else None
         state = row.state if row else "not here"
         told = ", ".join(leaf["name"] for leaf in leaves)
         warning = "  ITS EFFECT MAY HAVE HAPPENED" if BEGUN & {leaf["name"] for leaf in leaves} else ""
