@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from reviews.models import (
@@ -90,12 +90,13 @@ def panel(found: Detail) -> Panel:
         return Panel(hidden=True)
     search = found.search
     held_up = _binding(found)
-    chosen = chosen_of(_found(search, list(found.reader.queues))) if search else []
+    alike = _found([search.id], list(found.reader.queues)).get(search.id, []) if search else []
+    chosen = chosen_of(alike)
     cards = _cards(found, [*[b.action_id for b in held_up], *[one.action for one in chosen]])
-    alike = {one.action: one.similarity for one in chosen}
-    cases = tuple(_with(cards[one.action], alike) for one in chosen if one.action in cards)
+    near = {one.action: one.similarity for one in chosen}
+    cases = tuple(_with(cards[one.action], near) for one in chosen if one.action in cards)
     binding = tuple(
-        replace(_with(cards[b.action_id], alike), binding=b) for b in held_up if b.action_id in cards
+        replace(_with(cards[b.action_id], near), binding=b) for b in held_up if b.action_id in cards
     )  # fmt: skip
     return Panel(
         searched=search is not None,
@@ -111,22 +112,23 @@ def hidden_from_voters(action: Action) -> bool:
     return action.needed > 1 and action.state in (Status.PENDING, Status.PROPOSED)
 
 
-def _search(action: Action) -> PrecedentSearch | None:
-    return PrecedentSearch.objects.filter(action=action, revision=action.revision).first()
+def _found(searches: Collection[int], queues: Sequence[str]) -> dict[int, list[_Found]]:
+    """What the keeper stored of each search, most alike first, with the verdict that stands; out of reach is left out.
 
-
-def _found(search: PrecedentSearch, queues: Sequence[str]) -> list[_Found]:
-    """What the keeper stored, most alike first, with the verdict that stands; out of reach is left out."""
+    As many statements for a thousand searches as for one.
+    """
     rows = list(
-        Precedent.objects.filter(search=search, similarity__gte=ALIKE_FROM)
-        .order_by("place")
-        .values_list("action_id", "similarity")
+        Precedent.objects.filter(search__in=searches, similarity__gte=ALIKE_FROM)
+        .order_by("search", "place")
+        .values_list("search_id", "action_id", "similarity")
     )
-    seen = _refs([action for action, _ in rows], queues).keys()
-    votes = _votes(list(seen))
-    return [
-        _Found(action, votes[action].verdict, alike) for action, alike in rows if action in seen and action in votes
-    ]
+    seen = _refs({action for _, action, _ in rows}, queues).keys()
+    verdicts = _verdicts(seen)
+    found: dict[int, list[_Found]] = {}
+    for search, action, alike in rows:
+        if action in verdicts:
+            found.setdefault(search, []).append(_Found(action, verdicts[action], alike))
+    return found
 
 
 def chosen_of(found: Sequence[_Found]) -> list[_Found]:
@@ -140,18 +142,27 @@ def chosen_of(found: Sequence[_Found]) -> list[_Found]:
     return [*best[: SHOWN - 1], other]
 
 
-def _refs(actions: Sequence[UUID], queues: Sequence[str]) -> dict[UUID, str]:
+def _refs(actions: Collection[UUID], queues: Sequence[str]) -> dict[UUID, str]:
     """The newest reference of each that came to a queue of the reader's."""
     rows = DeskItem.objects.filter(action__in=actions, queue__in=queues).order_by("ref")
     return {action: f"ACT-{ref}" for action, ref in rows.values_list("action_id", "ref")}
 
 
-def _votes(actions: Sequence[UUID]) -> dict[UUID, Decision]:
+def _votes(actions: Collection[UUID]) -> dict[UUID, Decision]:
     """The last verdict of a person that was not taken back, of each."""
-    rows = Decision.objects.filter(
+    return {row.action_id: row for row in _standing(actions).select_related("reviewer").order_by("created_at")}
+
+
+def _verdicts(actions: Collection[UUID]) -> dict[UUID, str]:
+    """The same, the verdict alone."""
+    rows = _standing(actions).values_list("action_id", "verdict")
+    return dict(rows.order_by("created_at"))
+
+
+def _standing(actions: Collection[UUID]) -> QuerySet[Decision]:
+    return Decision.objects.filter(
         action__in=actions, verdict__in=tuple(_SAID), reviewer__isnull=False, retraction=None
-    ).select_related("reviewer")
-    return {row.action_id: row for row in rows.order_by("created_at")}
+    )
 
 
 def _binding(found: Detail) -> list[BindingPrecedent]:
@@ -268,9 +279,29 @@ def against(action: Action, verdict: str, queues: Sequence[str]) -> str:
 
     Fewer than three shown are no line to be against.
     """
-    search = None if hidden_from_voters(action) else _search(action)
-    shown = chosen_of(_found(search, queues)) if search else []
+    return all_against([action], verdict, queues).get(action.id, "")
+
+
+def all_against(actions: Iterable[Action], verdict: str, queues: Sequence[str]) -> dict[UUID, str]:
+    """The same of many at once: only those that it goes against, by action."""
+    told = {action.id: action.revision for action in actions if not hidden_from_voters(action)}
+    rows = PrecedentSearch.objects.filter(action__in=list(told)).values_list("id", "action_id", "revision")
+    searches = {search: action for search, action, revision in rows if told[action] == revision}
+    found = _found(list(searches), queues) if searches else {}
+    said = {searches[search]: _against(chosen_of(alike), verdict) for search, alike in found.items()}
+    return {action: words for action, words in said.items() if words}
+
+
+def _against(shown: Sequence[_Found], verdict: str) -> str:
     opposite = [one for one in shown if one.verdict != verdict]
     if len(shown) < AGAINST_FROM or len(opposite) < AGAINST_SHARE * len(shown):
         return ""
     return f"{len(opposite)} of {len(shown)} precedents were {_SAID[opposite[0].verdict]}"
+
+
+def items_against(items: Sequence[UUID], verdict: str, queues: Sequence[str]) -> dict[UUID, str]:
+    """The same by item, of those that still wait within these queues."""
+    rows = DeskItem.objects.filter(id__in=items, queue__in=queues, closed_at=None).select_related("action")
+    by_action = {row.action_id: row for row in rows}
+    found = all_against([row.action for row in by_action.values()], verdict, queues)
+    return {by_action[action].id: words for action, words in found.items()}

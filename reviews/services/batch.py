@@ -25,10 +25,11 @@ from reviews.models import ActionType, Decision
 from reviews.policy import BatchItem, batch_block_reason, may_approve, may_decide
 from reviews.policy import Case as Matter
 from reviews.queries.policy import Current, current_policy, grants_of
+from reviews.queries.precedents import items_against
 from reviews.reasons import doubt_of, worded
 from reviews.registry import amount
 from reviews.schemas import DecisionIn, ItemResult, Seen
-from reviews.services.base import By, after_commit, digest_of
+from reviews.services.base import By, after_commit, digest_of, reached
 from reviews.services.batch_lock import Judged, lock_all
 from reviews.services.canaries import close_canary, take_verdict
 from reviews.services.pacing import demand_batch_look
@@ -65,22 +66,25 @@ def batch_decide(
     by: By,
     opened_at: datetime | None,
     notes: Mapping[UUID, str] | None = None,
+    against: Mapping[UUID, str] | None = None,
 ) -> BatchResult:
     """Approve or reject what was selected; each item whole or not at all, told apart in the result.
 
     InvalidDecision, and nothing written, where the batch as a whole is not
     allowed: too many, too fast, no reason. `notes`: what is said of single
-    items beside the reason for all.
+    items beside the reason for all. `against`: items whose shown precedents
+    went the other way, as the preview told; None: they are looked up here.
     """
     if decision.verdict not in CLOSING:
         raise InvalidDecision(f"{decision.verdict} is not done in batches")
     dwell = demand_batch_look(count=len(items), opened_at=opened_at)
     batch = new_id()
+    told = _against(items, decision, by) if against is None else against
     with desk_errors(), transaction.atomic():
         found = lock_all([item for item, _, _ in items], by, batch)
         vote = _vote(decision, found, opened_at, dwell)
         own = {item: worded(NO_PRESETS, "note", "", note, required=False) for item, note in (notes or {}).items()}
-        _judge_all(items, found, vote, by)
+        _judge_all(items, found, vote, by, told)
         chosen = [one for one in found.values() if one.result is None]
         for one in chosen:
             one.rationale = "\n".join(filter(None, (vote.rationale, own.get(one.item.id, ""))))
@@ -91,6 +95,14 @@ def batch_decide(
         record([entry for one in chosen for entry in one.case.entries])
     results = [_result(found.get(item), item) for item, _, _ in items]
     return BatchResult(batch, results, checks, bounced)
+
+
+def _against(items: Sequence[Selected], decision: DecisionIn, by: By) -> Mapping[UUID, str]:
+    """Asked before any row is locked, and only where an approval says nothing: a rejection always has its reason."""
+    if decision.verdict is not Verdict.APPROVE or decision.reason_code or decision.rationale.strip():
+        return {}
+    queues = list(reached(by.user).values_list("queue", flat=True))
+    return items_against([item for item, _, _ in items], decision.verdict.value, queues)
 
 
 def _close_checks(chosen: Sequence[Judged], vote: Vote, by: By) -> tuple[tuple[UUID, ...], bool]:
@@ -134,7 +146,9 @@ def _vote(decision: DecisionIn, found: Mapping[UUID, Judged], opened_at: datetim
     )
 
 
-def _judge_all(items: Sequence[Selected], found: Mapping[UUID, Judged], vote: Vote, by: By) -> None:
+def _judge_all(
+    items: Sequence[Selected], found: Mapping[UUID, Judged], vote: Vote, by: By, against: Mapping[UUID, str]
+) -> None:
     policy, grants = current_policy(), grants_of(by.user)
     pending = [o for o in found.values() if o.case.action.state == Status.PENDING]
     kind = _kind(pending)
@@ -148,6 +162,7 @@ def _judge_all(items: Sequence[Selected], found: Mapping[UUID, Judged], vote: Vo
             _conflict(one, version, digest, winners)
             or _not_yours(one, grants, by)
             or _blocked(one, vote, kind, policy, by)
+            or _against_precedents(one, vote, against)
         )
 
 
@@ -220,6 +235,11 @@ def _blocked(one: Judged, vote: Vote, kind: str, policy: Current, by: By) -> Ite
     if reason is None and vote.verdict is Verdict.APPROVE:
         reason = _not_approvable(one, vote, policy, by)
     return _told(one, "blocked", reason) if reason else None
+
+
+def _against_precedents(one: Judged, vote: Vote, against: Mapping[UUID, str]) -> ItemResult | None:
+    words = "" if vote.rationale else against.get(one.item.id, "")
+    return _told(one, "blocked", f"{words}; give a reason") if words else None
 
 
 def _not_approvable(one: Judged, vote: Vote, policy: Current, by: By) -> str:

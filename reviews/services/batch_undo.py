@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -10,7 +13,7 @@ from django.db import connection, transaction
 from audit import events
 from audit.events import EventName
 from audit.services import record
-from reviews.errors import desk_errors
+from reviews.errors import Released, desk_errors
 from reviews.ids import new_id
 from reviews.models import Action, Decision, DeskItem
 from reviews.schemas import ItemResult
@@ -19,23 +22,44 @@ from reviews.states import Status
 
 
 def retract_batch(*, batch: UUID, by: By) -> list[ItemResult]:
-    """Take a whole batch back, as far as it is not released yet; per item what became of it."""
+    """Take a whole batch back, as far as it is not released yet; per item what became of it.
+
+    Windows may end while it is being written. What was about to be over is then left out, and the rest is tried
+    again: nobody loses what can still be undone to what cannot.
+    """
     with desk_errors(), transaction.atomic():
         votes = list(Decision.objects.filter(batch=batch, reviewer=by.user).order_by("action_id"))
         rows = DeskItem.objects.in_bulk([v.item_id for v in votes])
-        taken = _locked_votes(votes, by)
-        results = [_take_back_result(v, rows[v.item_id], taken) for v in votes]
-        back = [taken[v.action_id] for v in votes if _is_open(v, taken)]
-        _write_back(back, by)
-        after_commit([case.action.id for case, _, _ in back], {rows[v.item_id].queue_id for v in votes})
-        record([case.entries[-1] for case, _, _ in back])
-    return results
+        taken = _taken_back(votes, by)
+        back = [one for one in taken.values() if not one.late]
+        after_commit([one.case.action.id for one in back], {rows[v.item_id].queue_id for v in votes})
+        record([one.case.entries[-1] for one in back])
+    return [_result(rows[v.item_id], taken[v.action_id]) for v in votes]
 
 
-Taken = tuple[Case, Decision, bool]  # the locked case, its vote, whether it can be taken back
+class Taken(NamedTuple):
+    """The locked case and the vote on it; `late`: in words why that cannot be taken back, or nothing."""
+
+    case: Case
+    vote: Decision
+    late: str
 
 
-def _locked_votes(votes: Sequence[Decision], by: By) -> dict[UUID, Taken]:
+# Seconds of its window that an item must have left, at each try: more each time, so that it comes to an end.
+LEFT = (0.0, 0.1, 0.5, 2.0)
+
+
+def _taken_back(votes: Sequence[Decision], by: By) -> dict[UUID, Taken]:
+    """The locked votes, those in time written back."""
+    for left in LEFT:
+        taken = _locked_votes(votes, by, timedelta(seconds=left))
+        with suppress(Released), desk_errors(), transaction.atomic():
+            _write_back([one for one in taken.values() if not one.late], by)
+            return taken
+    raise Released("released: the time to take it back is over")
+
+
+def _locked_votes(votes: Sequence[Decision], by: By, left: timedelta) -> dict[UUID, Taken]:
     actions = (
         Action.objects.select_for_update(of=("self",), no_key=True)
         .annotate(clock=Clock())
@@ -46,31 +70,23 @@ def _locked_votes(votes: Sequence[Decision], by: By) -> dict[UUID, Taken]:
     gone = set(
         Decision.objects.filter(id__in=[v.id for v in votes], retraction__isnull=False).values_list("id", flat=True)
     )
-    return {v.action_id: (c := cases[v.action_id], v, _open(c, v, gone)) for v in votes}
+    return {v.action_id: Taken(c := cases[v.action_id], v, _late(c, v, left, taken=v.id in gone)) for v in votes}
 
 
-def _open(case: Case, vote: Decision, gone: set[UUID]) -> bool:
+def _late(case: Case, vote: Decision, left: timedelta, *, taken: bool) -> str:
+    """Why this vote stays as it is, or an empty string."""
     action = case.action
-    return (
-        vote.id not in gone
-        and action.state in (Status.APPROVED, Status.REJECTED)
-        and vote.revision == action.revision
-        and action.release_at is not None
-        and action.release_at > case.now
-        and not action.fence
-    )
+    if taken:
+        return "taken back before"
+    if vote.revision != action.revision or action.state not in (Status.APPROVED, Status.REJECTED):
+        return f"released: it is {action.state} now"
+    if action.release_at is None or action.release_at <= case.now + left or action.fence:
+        return f"released: the time to take it back is over, it is {action.state}"
+    return ""
 
 
-def _is_open(vote: Decision, taken: Mapping[UUID, Taken]) -> bool:
-    return taken[vote.action_id][2]
-
-
-def _take_back_result(vote: Decision, row: DeskItem, taken: Mapping[UUID, Taken]) -> ItemResult:
-    case, _, open_ = taken[vote.action_id]
-    if open_:
-        return ItemResult(row.id, row.ref, "applied")
-    words = f"released: it is {case.action.state} now"
-    return ItemResult(row.id, row.ref, "conflict", words)
+def _result(row: DeskItem, one: Taken) -> ItemResult:
+    return ItemResult(row.id, row.ref, "conflict" if one.late else "applied", one.late)
 
 
 def _write_back(back: Sequence[Taken], by: By) -> None:

@@ -14,7 +14,7 @@ from reviews.states import Risk, Status
 
 def undo_seconds(action: Action) -> float:
     """How long a verdict on it can be taken back: its risk's window, or its type's where that is longer."""
-    return undo_window(Risk(action.risk), settings.TIMINGS, at_least=action.type.undo_window or 0)
+    return float(undo_window(Risk(action.risk), settings.TIMINGS, at_least=action.type.undo_window or 0))
 
 
 def valid_seconds(action: Action) -> float:

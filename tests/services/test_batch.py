@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from audit.models import Content, Event
 from reviews import services
-from reviews.errors import InvalidDecision
+from reviews.errors import InvalidDecision, Released
 from reviews.models import ActionType, Authority, Decision, Item, QueueStamp
 from reviews.schemas import DecisionIn
+from reviews.services import batch_undo
 from reviews.states import Status, Verdict
 from tests import build
 from tests.build import APPROVE, REJECT
@@ -182,6 +183,51 @@ def test_an_undo_that_comes_late_says_so_for_each_item() -> None:
     assert {build.state_of(i.action_id).state for i in items} == {Status.APPROVED}
 
 
+def test_what_lapses_while_it_is_undone_takes_nothing_else_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    build.timings(monkeypatch, undo_low=60.0)
+    house = build.house()
+    items = several(house, 3)
+    lapsing = items[1].action_id
+    result = batch(house, select(items))
+    written, tried = batch_undo._write_back, []
+
+    def slowly(back: list[batch_undo.Taken], by: services.By) -> None:
+        """As if the first try had taken so long that one of the windows ended under way."""
+        tried.append(len(back))
+        if len(tried) == 1:
+            written(back, by)
+            raise Released("released: the time to take it back is over")
+        written(back, by)
+
+    monkeypatch.setattr(batch_undo, "_write_back", slowly)
+    late = batch_undo._late
+
+    def over(case: Any, vote: Decision, left: timedelta, *, taken: bool) -> str:
+        soon = case.action.id == lapsing and left > timedelta(0)
+        return "released: the time to take it back is over" if soon else late(case, vote, left, taken=taken)
+
+    monkeypatch.setattr(batch_undo, "_late", over)
+    with as_role("web"):
+        back = services.retract_batch(batch=result.batch, by=house.by())
+    assert tried == [3, 2]
+    assert sorted(r.result for r in back) == ["applied", "applied", "conflict"]
+    assert build.state_of(lapsing).state == Status.APPROVED
+    assert sum(build.state_of(i.action_id).state == Status.PENDING for i in items) == 2
+
+
+def test_windows_that_end_one_after_the_other_are_undone_as_far_as_they_go() -> None:
+    house = build.house()
+    ActionType.objects.filter(name="note.add").update(undo_window=60)
+    quick, slow = build.pending(house), build.pending(house, "note.add")
+    result = batch(house, select([quick, slow]), REJECT)
+    build.wait_for_release(quick.action_id)
+    with as_role("web"):
+        back = {r.item: r for r in services.retract_batch(batch=result.batch, by=house.by())}
+    assert back[slow.id].result == "applied"
+    assert (back[quick.id].result, "is over" in back[quick.id].reason) == ("conflict", True)
+    assert build.state_of(slow.action_id).state == Status.PENDING
+
+
 def test_nobody_undoes_the_batch_of_another() -> None:
     house = build.house()
     items = several(house, 2)
@@ -199,7 +245,7 @@ def test_fifty_take_as_many_statements_as_one(django_assert_num_queries: Any, mo
         with as_role("web"), django_assert_num_queries(14):
             result = services.batch_decide(items=chosen, decision=APPROVE, by=house.by(), opened_at=build.long_ago())
         assert result.applied == count
-        with as_role("web"), django_assert_num_queries(10):
+        with as_role("web"), django_assert_num_queries(12):
             services.retract_batch(batch=result.batch, by=house.by())
 
 
@@ -232,3 +278,36 @@ def test_the_agents_own_doubt_asks_for_words_in_a_batch_too() -> None:
     result = batch(house, select([sure, unsure]), bare)
     assert outcome(result) == [("applied", ""), ("blocked", "the agent itself was unsure: 0.20; give a reason")]
     assert batch(house, select([unsure]), APPROVE).applied == 1
+
+
+NO_WORDS = DecisionIn(verdict=Verdict.APPROVE)
+
+
+def test_an_approval_against_its_precedents_needs_a_reason_in_a_batch_too() -> None:
+    house = build.house()
+    given = {"customer": "8812", "amount": 4_450, "note": "lamp broken"}
+    for _ in range(3):
+        item = build.pending(house, "refund.issue", payload=given)
+        build.decide(house, item, REJECT)
+        build.wait_for_release(item.action_id)
+    with as_role("router"):
+        services.tend_precedents(seconds=10)
+    odd = build.pending(house, "refund.issue", payload=given)
+    usual = build.pending(house, "refund.issue", payload={"customer": "1", "amount": 99, "note": "parcel late"})
+    with as_role("router"):
+        services.tend_precedents(seconds=10)
+    result = batch(house, select([odd, usual]), NO_WORDS)
+    assert outcome(result) == [("blocked", "3 of 3 precedents were rejected; give a reason"), ("applied", "")]
+    build.state_of(odd.action_id, Status.PENDING)
+    assert outcome(batch(house, select([odd]), APPROVE)) == [("applied", "")]
+
+
+def test_precedents_of_fifty_are_asked_for_in_as_many_statements_as_of_one(django_assert_max_num_queries: Any) -> None:
+    house = build.house()
+    for count in (1, 50):
+        chosen = select(several(house, count))
+        with as_role("router"):
+            services.tend_precedents(seconds=10)
+        with as_role("web"), django_assert_max_num_queries(14 + 6):
+            result = services.batch_decide(items=chosen, decision=NO_WORDS, by=house.by(), opened_at=build.long_ago())
+        assert result.applied == count

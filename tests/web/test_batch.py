@@ -11,10 +11,11 @@ import pytest
 from django.utils import timezone
 
 from reviews.models import Decision, Item, User
-from reviews.services import stamp_shown
+from reviews.services import stamp_shown, tend_precedents
 from reviews.states import Status
 from reviews.views.batch import previewed
 from tests import build
+from tests.logins import as_role
 from tests.many import keys
 from tests.web.pages import HX, Browser, Page, nothing_changes
 
@@ -24,15 +25,15 @@ def key(item: Item) -> str:
     return f"ACT-{fresh.ref}:{fresh.version}:{bytes(fresh.action.digest).hex()}"
 
 
-def looked(user: User, *items: str) -> str:
+def looked(user: User, *items: str, verdict: str = "approve") -> str:
     """The stamp of a preview of these rows, long enough ago."""
-    return stamp_shown(user, previewed(items), build.long_ago())
+    return stamp_shown(user, previewed(items, verdict), build.long_ago())
 
 
 def confirm(browser: Browser, items: list[Item], **more: Any) -> Page:
     assert browser.user is not None
     form = {"verdict": "approve", "item": [key(item) for item in items], **more}
-    form.setdefault("opened", looked(browser.user, *form["item"]))
+    form.setdefault("opened", looked(browser.user, *form["item"], verdict=form["verdict"]))
     return browser.post("/batch/", form)
 
 
@@ -121,6 +122,78 @@ def test_having_looked_at_one_selection_is_no_look_at_another(house: build.House
         assert (page.status, "open the preview first" in page.alert.casefold()) == (422, True)
         assert page.field("opened") != looked(house.ada, key(seen)), "the page it comes with is a preview of its own"
     assert results(confirm(ada, [seen])) == {f"ACT-{seen.ref}": "applied"}
+
+
+def test_what_can_still_be_undone_is_and_the_others_are_named(house: build.House, ada: Browser, settings: Any) -> None:
+    settings.TIMINGS = replace(settings.TIMINGS, undo_low=60)
+    items = [build.pending(house) for _ in range(2)]
+    batch = confirm(ada, items).field("batch")
+    alone = Decision.objects.get(action=items[0].action_id)
+    ada.post(f"/a/ACT-{items[0].ref}/undo/", {"decision": str(alone.id)})
+    page = ada.post("/batch/undo/", {"batch": batch})
+    assert (page.status, "1 of 2 waits again." in page.plain) == (200, True)
+    assert re.findall(r'data-left="(ACT-\d+)"', page.text) == [f"ACT-{items[0].ref}"]
+    assert "taken back before" in page.plain
+    toast = ada.post("/batch/undo/", {"batch": batch}, **HX)
+    assert "0 of 2 wait again." in toast.plain
+    assert len(re.findall(r"data-left=", toast.text)) == 2
+
+
+def against_precedents(house: build.House, count: int) -> list[Item]:
+    """Refunds like three that were rejected before, with what the keeper found."""
+    for _ in range(3):
+        item = build.pending(
+            house, "refund.issue", payload={"customer": "8812", "amount": 4_450, "note": "lamp broken"}
+        )
+        build.decide(house, item, build.REJECT)
+        build.wait_for_release(item.action_id)
+    with as_role("router"):
+        tend_precedents(seconds=10)
+    given = {"customer": "8812", "amount": 4_450, "note": "lamp broken"}
+    made = [build.pending(house, "refund.issue", payload=given) for _ in range(count)]
+    with as_role("router"):
+        tend_precedents(seconds=10)
+    return made
+
+
+def test_preview_names_what_goes_against_its_precedents_and_asks_why(house: build.House, ada: Browser) -> None:
+    odd = against_precedents(house, 1)[0]
+    usual = build.pending(house, "refund.issue", payload={"customer": "1", "amount": 99, "note": "parcel late"})
+    chosen = [key(odd), key(usual)]
+    page = ada.post("/batch/preview/", {"verdict": "approve", "item": chosen})
+    assert "1 of these goes against its precedents." in page.plain
+    assert f"ACT-{odd.ref}: 3 of 3 precedents were rejected" in page.plain
+    assert "needed for 1 of them" in page.plain
+    named = re.findall(r'name="against" value="([^"]+)"', page.text)
+    assert named == [f"ACT-{odd.ref}"]
+    sent = {"opened": stamp_shown(house.ada, previewed(chosen, "approve", named), build.long_ago()), "against": named}
+    said = confirm(ada, [odd, usual], **sent)
+    assert results(said) == {f"ACT-{odd.ref}": "blocked", f"ACT-{usual.ref}": "applied"}
+    assert "it goes against its precedents; give a reason" in said.plain
+    sent["opened"] = stamp_shown(house.ada, previewed([key(odd)], "approve", named), build.long_ago())
+    assert results(confirm(ada, [odd], **sent, reason_code="checked")) == {f"ACT-{odd.ref}": "applied"}
+
+
+def test_leaving_them_out_is_one_click_and_no_new_wait(house: build.House, ada: Browser) -> None:
+    odd = against_precedents(house, 1)[0]
+    usual = build.pending(house, "refund.issue", payload={"customer": "1", "amount": 99, "note": "parcel late"})
+    chosen, named = [key(odd), key(usual)], [f"ACT-{odd.ref}"]
+    opened = stamp_shown(house.ada, previewed(chosen, "approve", named), build.long_ago())
+    form = {"verdict": "approve", "item": chosen, "against": named, "opened": opened, "leave_out": "1"}
+    page = ada.post("/batch/preview/", form)
+    assert "Approve these 1" in page.plain
+    assert "against its precedents" not in page.plain
+    again = {"verdict": "approve", "item": [key(usual)], "opened": page.field("opened")}
+    assert results(ada.post("/batch/", again)) == {f"ACT-{usual.ref}": "applied"}
+    build.state_of(odd.action_id, Status.PENDING)
+
+
+def test_a_form_that_hides_what_the_preview_named_is_no_preview(house: build.House, ada: Browser) -> None:
+    odd = against_precedents(house, 1)[0]
+    opened = stamp_shown(house.ada, previewed([key(odd)], "approve", [f"ACT-{odd.ref}"]), build.long_ago())
+    with nothing_changes():
+        page = confirm(ada, [odd], opened=opened)
+    assert (page.status, "open the preview first" in page.alert.casefold()) == (422, True)
 
 
 @pytest.mark.parametrize(
