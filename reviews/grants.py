@@ -22,7 +22,7 @@ BIRTH = (
 RUN_BIRTH = "id, type_id, run, dedup_key, confidence, digest, retry_of_id, plan_id, plan_step, case_seq, case_head"
 VISIT = (
     "queue_id, question_open, deferred_until, closed_at, prio, breached, due, amount, currency, claimed_by_id, "
-    "claimed_until, assignee_id, escalated_to_id, version"
+    "claimed_until, assignee_id, escalated_to_id, passed_by_id, version"
 )
 # Column by column, so that an agent cannot name a person as author or a date of its own.
 AGENT_REVISION = "id, action_id, number, digest, event_id, created_at, author_id, self_edit"

@@ -68,6 +68,8 @@ class _Visit(models.Model):
     claimed_until = models.DateTimeField(null=True)
     assignee = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     escalated_to = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    # Who wrote the present revision, cannot approve it, and has given it out of their hands: no list shows it to them.
+    passed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:

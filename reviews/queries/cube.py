@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from reviews.queries.filters import BUCKETS, UNKNOWN, Filter
+from reviews.queries.filters import BUCKETS, PASSED_ON, UNKNOWN, Filter
 from reviews.states import Risk
 
 _RISKS = [risk.value for risk in Risk]
@@ -29,11 +29,20 @@ class Cell(NamedTuple):
 Counts = dict[tuple[str, int], int]  # by risk and bucket
 
 
-def cells(queues: Sequence[str]) -> list[Cell]:
-    """The cells of these queues that hold anything: exact as of this statement."""
-    sql = "SELECT queue, risk, cb, n, low, low_at FROM reviews_cube WHERE queue = ANY(%s) AND n > 0"
+_CELLS = """
+WITH passed AS MATERIALIZED (
+    SELECT i.queue_id AS queue, i.risk_rank AS risk, i.cb, count(*) AS n
+      FROM reviews_item_desk i WHERE {passed_on} GROUP BY 1, 2, 3)
+SELECT c.queue, c.risk, c.cb, c.n - coalesce(p.n, 0), c.low, c.low_at
+  FROM reviews_cube c LEFT JOIN passed p USING (queue, risk, cb)
+ WHERE c.queue = ANY(%(queues)s) AND c.n > coalesce(p.n, 0)
+"""
+
+
+def cells(queues: Sequence[str], me: int | None = None) -> list[Cell]:
+    """The cells of these queues that hold anything: exact as of this statement. `me`: without what one passed on."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, [list(queues)])
+        cursor.execute(_CELLS.format(passed_on=PASSED_ON), {"queues": list(queues), "me": me})
         return [Cell(queue, _RISKS[rank], *rest) for queue, rank, *rest in cursor.fetchall()]
 
 

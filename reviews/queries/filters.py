@@ -20,6 +20,10 @@ REF = re.compile(r"(?:ACT-)?([0-9]{1,15})", re.IGNORECASE)
 UNKNOWN = -1
 # Which items a list is made of: what waits, what is open without waiting, what is over, or all of these.
 Scope = Literal["waiting", "parked", "closed", "any"]
+# What waits and this reader gave out of their hands after an edit that they may not approve. An index finds the few.
+PASSED_ON = "i.waiting AND i.passed_by_id = %(me)s AND i.assignee_id IS DISTINCT FROM %(me)s"
+# By id, which every index of the list holds; the rows themselves need not be looked at for it.
+_NOT_PASSED_ON = "i.id <> ALL (ARRAY(SELECT i.id FROM reviews_item_desk i WHERE $))".replace("$", PASSED_ON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Filter:
     risks: tuple[str, ...]
     types: tuple[str, ...] | None = None  # None: whichever
     every_type: tuple[str, ...] = ()
+    me: int | None = None  # whose list it is, so that it leaves out what they passed on
     ranges: tuple[Range, ...] = ()
     unknown: bool = False  # `conf:none` is asked for
     scope: Scope = "waiting"
@@ -119,7 +124,9 @@ def confidence_clause(found: Filter) -> Clause:
 
 def conditions(found: Filter, *, confidence: bool = True) -> Clause:
     """Every clause at once; that of confidence only where the cells do not choose it."""
-    clauses = [*found.clauses, *([confidence_clause(found)] if confidence else []), *_of_types(found)]
+    clauses = [
+        *found.clauses, *([confidence_clause(found)] if confidence else []), *_of_types(found), *_in_my_hands(found)
+    ]  # fmt: skip
     values = {key: value for clause in clauses for key, value in clause.values.items()}
     return Clause(" AND ".join(clause.sql for clause in clauses) or "true", values)
 
@@ -128,3 +135,10 @@ def _of_types(found: Filter) -> list[Clause]:
     if found.types is None:
         return []
     return [Clause("i.action_type_id = ANY(%(of_types)s)", {"of_types": list(found.types)})]
+
+
+def _in_my_hands(found: Filter) -> list[Clause]:
+    """A list of what waits leaves out what its reader passed on; where something is asked for by name it is found."""
+    if found.scope != "waiting" or found.me is None:
+        return []
+    return [Clause(_NOT_PASSED_ON, {"me": found.me})]

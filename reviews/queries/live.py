@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -13,7 +13,7 @@ from django.db import connection
 from reviews.models import QueueStamp
 from reviews.queries.counting import tally
 from reviews.queries.cube import Cell
-from reviews.queries.filters import Clause, Filter
+from reviews.queries.filters import PASSED_ON, Clause, Filter
 from reviews.queries.reach import Reader
 from reviews.queries.rows import Row, rows
 
@@ -38,8 +38,10 @@ class Moved(NamedTuple):
 
 
 _SQL = """
-SELECT i.id, 'ACT-' || i.ref, a.state, coalesce(d.username, ''), coalesce(d.reviewer_id = %(me)s, false), NOT i.waiting
+SELECT i.id, 'ACT-' || i.ref, a.state, coalesce(d.username, ''), coalesce(d.reviewer_id = %(me)s, p.mine),
+       NOT i.waiting OR p.mine
   FROM reviews_item_desk i JOIN reviews_action a ON a.id = i.action_id
+ CROSS JOIN LATERAL (SELECT coalesce({passed_on}, false) AS mine) p
   LEFT JOIN LATERAL (SELECT u.username, v.reviewer_id
         FROM reviews_decision v JOIN reviews_user u ON u.id = v.reviewer_id
         WHERE v.action_id = i.action_id AND i.closed_at IS NOT NULL AND v.verdict IN ('approve', 'reject')
@@ -53,7 +55,8 @@ def moved(refs: Collection[int], reader: Reader) -> list[Moved]:
     if not refs:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, {"refs": list(refs), "queues": list(reader.queues), "me": reader.user.pk})
+        values: dict[str, Any] = {"refs": list(refs), "queues": list(reader.queues), "me": reader.user.pk}
+        cursor.execute(_SQL.format(passed_on=PASSED_ON), values)
         return [Moved(*row) for row in cursor.fetchall()]
 
 

@@ -40,6 +40,12 @@ class Candidate:
     load: int
     decided: int  # of this type, in 90 days
     why_not: str = ""
+    full: bool = False  # and nothing else stands against them
+
+    @property
+    def entitled(self) -> bool:
+        """Whether they may decide it, however much they have to do."""
+        return self.full or not self.why_not
 
 
 def candidates(item: DeskItem, case: Case, parties: Parties) -> list[Candidate]:
@@ -52,22 +58,22 @@ def candidates(item: DeskItem, case: Case, parties: Parties) -> list[Candidate]:
         load = loads.get(person.pk, 0)
         absence = away.get(person.pk)
         until = absence.ends if absence else None
-        why = _why_not(person, load, until, case, parties, now)
-        found.append(Candidate(person, load, known.get(person.pk, 0), why))
+        why = _why_not(person, until, case, parties, now)
+        full = not why and load >= FULL
+        why = f"has {load} items already" if full else why
+        found.append(Candidate(person, load, known.get(person.pk, 0), why, full))
     return sorted(found, key=lambda one: (bool(one.why_not), one.load, -one.decided, one.user.username))
 
 
-def _why_not(person: User, load: int, away_until: datetime | None, case: Case, parties: Parties, now: datetime) -> str:
-    """Authority, four eyes, absence, load: the first that stands against this person, in words about them."""
+def _why_not(person: User, away_until: datetime | None, case: Case, parties: Parties, now: datetime) -> str:
+    """Absence, authority, four eyes: the first that stands against this person, in words about them."""
     if away_until is not None:
         return f"away until {clocks.short(away_until)}"
     permission = may_decide(case, grants_of(person), now=now)
     if not permission.allowed:
         return _of_them(permission.reason)
     four_eyes = may_approve(person.pk, parties)
-    if not four_eyes.allowed:
-        return _of_them(four_eyes.reason)
-    return f"has {load} items already" if load >= FULL else ""
+    return "" if four_eyes.allowed else _of_them(four_eyes.reason)
 
 
 _TOLD = (

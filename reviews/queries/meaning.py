@@ -48,7 +48,8 @@ class Reading:
 
     def __init__(self, query: Query, known: Known, prefix: str) -> None:
         self.query, self.known, self.prefix = query, known, prefix
-        self.found = Filter(queues=known.queues, risks=tuple(risk.value for risk in Risk), every_type=known.types)
+        risks = tuple(risk.value for risk in Risk)
+        self.found = Filter(queues=known.queues, risks=risks, every_type=known.types, me=known.me)
         self.scopes: list[Scope] = []
 
     def add(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,13 +12,13 @@ from django.db import connection, transaction
 from audit import events
 from audit.events import EventName
 from audit.services import Entry, record
-from reviews.errors import DeskError, InvalidDecision, InvalidPayload, desk_errors
+from reviews.errors import DeskError, InvalidDecision, InvalidPayload, NotPermitted, desk_errors
 from reviews.facts import gather
 from reviews.models import Action, ActionType, DeskItem
 from reviews.policy import Routing, route, strictest
 from reviews.policy.document import TypePolicy
 from reviews.prio import pack_prio
-from reviews.queries.manning import candidates, stronger_team
+from reviews.queries.manning import Candidate, candidates, stronger_team
 from reviews.queries.policy import current_policy, policy_of
 from reviews.reasons import worded
 from reviews.registry import amount, canonical
@@ -42,18 +42,19 @@ from reviews.services.deciding import (
     parties_of,
     reason_for,
 )
-from reviews.services.holding import halfway, write_escalation
+from reviews.services.holding import halfway, put_on_desk, write_escalation
 from reviews.services.proposing import Text, revision_rows, text_of
 from reviews.services.proving import demand_fresh
 from reviews.services.routing import Read, read_revision, routed_event
 from reviews.services.search_text import write_search_text
 from reviews.services.sql import together
+from reviews.services.talk import follow_quietly
 from reviews.services.voting import Vote
 from reviews.states import Outcome, Reversibility, Risk, Verdict
 
 
 class EditResult(NamedTuple):
-    """The revision saved, whether the editor's approval was recorded with it, and if not, why."""
+    """The revision saved, whether the editor's approval was recorded with it, and if not, why and who has it now."""
 
     revision: int
     approved: bool
@@ -105,15 +106,18 @@ def edit(
         text = text_of(judged.body)
         entry = edited_event(case, judged, text, old, by, words, self_edit=own)
         revise(case, row, judged, by, text, entry, self_edit=own)
-        why_not = ""
+        refusal = None
         if decision is not None:
             vote = _vote(decision, words, seen, dwell)
-            why_not = _approve(case, row, judged, vote, by)
-        if not own and not case.action.type.question:
-            why_not = "; ".join(filter(None, (why_not, _pass_on(case, row, judged, seen, by))))
+            refusal = _approve(case, row, judged, vote, by)
+        said = [str(refusal)] if refusal is not None else []
+        # What the editor themselves has to mend stays with them; what is for others to approve does not.
+        others = isinstance(refusal, NotPermitted)
+        if (others or not own) and not case.action.type.question:
+            said += filter(None, [_pass_on(case, row, judged, seen, by, out_of_hand=others)])
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
-    return EditResult(case.action.revision, decision is not None and not why_not, why_not)
+    return EditResult(case.action.revision, decision is not None and refusal is None, "; ".join(said))
 
 
 def _edit_reason(
@@ -236,32 +240,57 @@ def show(case: Case, row: DeskItem, judged: Judged) -> None:
         confidence=case.action.confidence,
         breached=row.breached,
     )
-    change_item(row, amount=found, currency=currency, prio=prio)
+    # Whoever wrote the revision before may decide again on this one.
+    change_item(row, amount=found, currency=currency, prio=prio, passed_by=None)
 
 
-def _pass_on(case: Case, row: DeskItem, judged: Judged, seen: Seen, by: By) -> str:
-    """Where nobody else here may approve what was written, a team gets it; in words which, or why none."""
+def _pass_on(case: Case, row: DeskItem, judged: Judged, seen: Seen, by: By, *, out_of_hand: bool) -> str:
+    """Who has it now, in words. `out_of_hand`: its editor wanted it approved and may not do that themselves.
+
+    Then it leaves their queue for the desk of somebody who may. Where nobody else here may, a team gets it.
+    """
     row.refresh_from_db()
     everybody = candidates(row, matter_of(case, Read(judged.payload)), parties_of(case.action))
-    if any(not one.why_not for one in everybody if one.user.pk != by.user.pk):
-        return ""
+    others = [one for one in everybody if one.entitled and one.user.pk != by.user.pk]
+    if others:
+        return _hand_on(case, row, others, by) if out_of_hand else ""
     target = stronger_team(row.queue_id, policy_of(case.action.type_id).clock.to, by.user)
     if target is None:
         return "nobody else who sees this queue may approve it"
-    words = "Nobody else who sees this queue may approve what was edited."
-    vote = Vote(verdict=Verdict.ESCALATE, code="", rationale=words, seen=seen)
-    write_escalation(case, row, vote, target, by)
-    change_item(row, escalated_to=target, due=halfway(case), assignee=None, claimed_by=None, claimed_until=None)
+    if row.escalated_to_id != target.pk:
+        words = "Nobody else who sees this queue may approve what was edited."
+        vote = Vote(verdict=Verdict.ESCALATE, code="", rationale=words, seen=seen)
+        write_escalation(case, row, vote, target, by)
+        change_item(row, escalated_to=target, due=halfway(case), assignee=None, claimed_by=None, claimed_until=None)
+    if out_of_hand:
+        _leave(case, row, by)
     return f"nobody else who sees this queue may approve it: escalated to {target}"
 
 
-def _approve(case: Case, row: DeskItem, judged: Judged, vote: Vote, by: By) -> str:
-    """The editor's own vote on the new bytes; in words why it could not count."""
+def _hand_on(case: Case, row: DeskItem, others: Sequence[Candidate], by: By) -> str:
+    """It stays with whoever has it and may approve it; otherwise the least busy gets it, if somebody is free."""
+    holder = next((one.user for one in others if one.user.pk == row.assignee_id), None)
+    person = holder or next((one.user for one in others if not one.full), None)
+    if row.assignee_id != (person.pk if person else None):
+        put_on_desk(case, row, person)
+    _leave(case, row, by)
+    return f"it is on the desk of {person} now" if person else "it waits for another reviewer"
+
+
+def _leave(case: Case, row: DeskItem, by: By) -> None:
+    """Out of the editor's queue; they follow it, so that they hear what becomes of it."""
+    mine = {"claimed_by": None, "claimed_until": None} if row.claimed_by_id == by.user.pk else {}
+    change_item(row, seen=False, passed_by=by.user, **mine)
+    follow_quietly(case.action.id, by.user.pk)
+
+
+def _approve(case: Case, row: DeskItem, judged: Judged, vote: Vote, by: By) -> DeskError | None:
+    """The editor's own vote on the new bytes; the refusal where it could not count."""
     read = Read(judged.payload)
     try:
         vote = replace(vote, grant=demand_authority(case, read, by))
         demand_approvable(case, row, read, by)
     except DeskError as refusal:
-        return str(refusal)
+        return refusal
     cast(case, row, vote, by)
-    return ""
+    return None

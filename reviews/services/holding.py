@@ -91,11 +91,16 @@ def assign(*, item: UUID, assignee: User | None, by: By) -> User | None:
 
 def give(case: Case, row: DeskItem, person: User | None) -> None:
     """An open item lies on this person's desk now, or on nobody's. The caller holds the case and has checked."""
+    put_on_desk(case, row, person)
+    after_commit([case.action.id], [row.queue_id])
+    record(case.entries)
+
+
+def put_on_desk(case: Case, row: DeskItem, person: User | None) -> None:
+    """The same as one step of a verb, which records it with its other events."""
     who = person.pseudonym if person else None
     case.move(case.note(EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id)))
     change_item(row, seen=False, assignee=person)
-    after_commit([case.action.id], [row.queue_id])
-    record(case.entries)
 
 
 def defer(*, item: UUID, until: datetime, by: By) -> None:

@@ -13,7 +13,7 @@ from audit import events
 from audit.events import EventName
 from audit.services import record
 from reviews.errors import desk_errors
-from reviews.models import Action, Item, Message, SearchText
+from reviews.models import Action, Item, Message, Revision, SearchText
 from reviews.policy import strictest
 from reviews.prio import pack_prio
 from reviews.queries.policy import current_policy
@@ -82,7 +82,9 @@ def _evaluate_again(case: Case, row: Item) -> None:
     )
     row.amount, row.currency, row.question_open = found, currency, False
     row.version += 1
-    row.save(update_fields=["prio", "amount", "currency", "question_open", "version"])
+    if row.passed_by_id and not Revision.objects.filter(action=action, number=action.revision, author=row.passed_by_id):
+        row.passed_by = None  # whoever passed it on did not write this revision and may decide again
+    row.save(update_fields=["prio", "amount", "currency", "question_open", "passed_by", "version"])
     if not SearchText.objects.filter(action=action, revision=action.revision).exists():
         write_search_text(action, kind, read.payload)
 

@@ -28,6 +28,7 @@ from reviews.queries.policy import policy_of
 from reviews.queries.precedents import against, panel
 from reviews.queries.reasons import doubt
 from reviews.queries.returned import returned
+from reviews.queries.rewritten import rewritten
 from reviews.queries.talk import advice_hidden, following, said_before, tags_of, unread
 from reviews.queries.usual import usual_values
 from reviews.reasons import why_required
@@ -89,6 +90,8 @@ def page_context(request: HttpRequest, found: Detail) -> dict[str, Any]:
         "opened": f"?{urlencode({'secrets': request.GET['secrets']})}" if found.sight.bare else "",
         "history": history(found),
         "returned": returned(found),
+        "rewritten": rewritten(found),
+        "passed_on": found.item is not None and found.item.passed_by_id == user.pk,
         "usual": usual_values(found),
         "steps": steps(found),
         "precedents": panel(found),

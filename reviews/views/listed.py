@@ -67,7 +67,7 @@ class Listing:
 
     @cached_property
     def cells(self) -> list[cube.Cell]:
-        return cube.cells(tuple(self.reader.queues))
+        return cube.cells(tuple(self.reader.queues), self.reader.user.pk)
 
     @cached_property
     def keys(self) -> listing.Keys:

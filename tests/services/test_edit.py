@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from audit.models import Content, Event
 from reviews import services
 from reviews.errors import InvalidDecision, InvalidPayload, NotFound, StaleRevision
 from reviews.models import ActionType, Decision, Item, Revision, SearchText
+from reviews.queries import counting
+from reviews.queries.reach import Reader
 from reviews.schemas import DecisionIn, decode
 from reviews.services import EditResult
+from reviews.services.absences import record_absence
 from reviews.states import Status, Verdict
+from reviews.views.listed import Listing
 from tests import build
 from tests.build import APPROVE
 from tests.logins import as_role
@@ -219,3 +225,108 @@ def test_what_nobody_else_may_approve_is_passed_to_the_team_that_may_most() -> N
     assert again.why_not.endswith("nobody else who sees this queue may approve it: escalated to leads")
     assert build.Item.objects.get(id=item.id).escalated_to == house.leads
     assert build.events_of(item.action_id)[-1] == "decision.recorded"
+
+
+def on_whose_desk(item: Item) -> str:
+    row = Item.objects.select_related("assignee").get(id=item.id)
+    return row.assignee.username if row.assignee else ""
+
+
+def in_list_of(user: build.User, text: str = "") -> list[str]:
+    """The references that somebody's list shows, with the count beside it."""
+    reader = Reader(user)
+    with as_role("web"):
+        found = Listing(reader, text)
+        refs = [row.ref for row in found.rows]
+        assert counting.tally(found.wanted, found.cells).n == len(refs)
+    return refs
+
+
+def test_what_its_editor_may_not_approve_goes_to_the_least_busy_who_may() -> None:
+    house = build.house()
+    busy = build.pending(house)
+    with as_role("web"):
+        services.assign(item=busy.id, assignee=house.grace, by=house.by("lin"))
+    item = build.pending(house, "files.delete")
+    result = edit(house, item, {"path": "/srv/reports/2018"}, WITH_WORDS)
+    assert result.why_not == "you wrote this revision; somebody else approves it; it is on the desk of Lin now"
+    assert on_whose_desk(item) == "lin"
+    assert build.events_of(item.action_id)[-2:] == ["action.routed", "action.assigned"]
+
+
+def test_it_leaves_the_list_and_the_counts_of_its_editor_alone() -> None:
+    house = build.house()
+    item, other = build.pending(house, "files.delete"), build.pending(house, "files.delete")
+    edit(house, item, {"path": "/srv/reports/2018"}, WITH_WORDS)
+    ref, left = f"ACT-{item.ref}", f"ACT-{other.ref}"
+    for text in ("", "risk:high", "type:files.delete", "conf:0.8..0.85", "reports"):
+        assert in_list_of(house.ada, text) == [left], text
+        assert set(in_list_of(house.grace, text)) == {ref, left}, text
+    assert ref in in_list_of(house.ada, "is:open")
+    assert in_list_of(house.ada, ref) == [ref]
+
+
+def test_it_stays_with_whoever_has_it_and_may_approve_it() -> None:
+    house = build.house()
+    item = build.pending(house, "files.delete")
+    with as_role("web"):
+        services.assign(item=item.id, assignee=house.lin, by=house.by("grace"))
+    edit(house, item, {"path": "/srv/reports/2018"}, WITH_WORDS)
+    assert on_whose_desk(item) == "lin"
+    assert build.events_of(item.action_id).count("action.assigned") == 1
+
+
+def test_it_comes_back_when_it_is_given_back_or_written_anew() -> None:
+    house = build.house()
+    item = build.pending(house, "files.delete")
+    edit(house, item, {"path": "/srv/reports/2018"}, WITH_WORDS)
+    assert in_list_of(house.ada) == []
+    with as_role("web"):
+        services.assign(item=item.id, assignee=house.ada, by=house.by("lin"))
+    assert in_list_of(house.ada, "assignee:@me") == [f"ACT-{item.ref}"]
+    with as_role("web"):
+        services.assign(item=item.id, assignee=None, by=house.by("lin"))
+    assert in_list_of(house.ada) == []
+    edit(house, item, {"path": "/srv/reports/2017"}, WITH_WORDS, name="grace")
+    assert in_list_of(house.ada) == [f"ACT-{item.ref}"]
+    assert in_list_of(house.grace) == []
+
+
+def test_saving_alone_gives_nothing_away() -> None:
+    house = build.house()
+    item = build.pending(house, "files.delete")
+    edit(house, item, {"path": "/srv/reports/2018"})
+    assert on_whose_desk(item) == ""
+    assert in_list_of(house.ada) == [f"ACT-{item.ref}"]
+
+
+def test_what_its_editor_has_to_mend_stays_with_them() -> None:
+    house = build.house()
+    item = build.pending(house)
+    edit(house, item, {"to": "kim\u200b@example.org", "subject": "x"}, WITH_WORDS)
+    assert on_whose_desk(item) == ""
+    assert in_list_of(house.ada) == [f"ACT-{item.ref}"]
+
+
+def test_whoever_is_away_gets_nothing_passed_on() -> None:
+    house = build.house()
+    item = build.pending(house, "files.delete")
+    later = timezone.now() + timedelta(days=2)
+    for name in ("grace", "noor"):
+        with as_role("web"):
+            record_absence(
+                user=getattr(house, name), starts=timezone.now(), ends=later, substitute=None, by=house.by(name)
+            )
+    edit(house, item, {"path": "/srv/reports/2018"}, WITH_WORDS)
+    assert on_whose_desk(item) == "lin"
+
+
+def test_it_is_not_escalated_to_the_same_team_twice() -> None:
+    house = build.house()
+    item = build.pending(house, "files.delete")
+    build.Authority.objects.filter(group=house.leads).update(max_risk="medium")
+    house.grace.groups.clear()
+    edit(house, item, {"path": "/srv/reports/2018"}, WITH_WORDS)
+    edit(house, item, {"path": "/srv/reports/2017"}, WITH_WORDS)
+    assert Decision.objects.filter(action=item.action_id, verdict="escalate", target=house.leads).count() == 1
+    assert in_list_of(house.ada) == []

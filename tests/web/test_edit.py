@@ -207,3 +207,32 @@ def test_rows_come_and_go_by_buttons_of_the_form_and_errors_stand_at_their_field
     saved = {"k-lines": "1,+", "f-lines[0].sku": "b", "f-lines[1].sku": "c", "f-lines[1].quantity": "3"}
     assert ada.send(item, "edit", **saved, **WHY).status == 303
     assert body(item, 2) == {"customer": "8812", "lines": [{"sku": "b", "quantity": 2}, {"sku": "c", "quantity": 3}]}
+
+
+def test_passed_on_item_leaves_the_list_and_meets_the_next_reviewer_with_what_changed_and_why(
+    house: build.House, ada: Browser, grace: Browser
+) -> None:
+    item = build.pending(house, "files.delete")
+    why = {"approve": "1", "rationale": "2019 is still needed by the auditors"}
+    page = ada.send(item, "edit", **{"f-path": "/srv/reports/2018", **why})
+    assert page.status == 303
+    after = ada.get("/queue/")
+    assert after.refs == []
+    assert "Your approval was not recorded: you wrote this revision; somebody else approves it" in after.plain
+    assert "You passed it on" in ada.open(item).plain
+    assert grace.get("/queue/").refs == [f"ACT-{item.ref}"]
+    told = grace.open(item).plain
+    assert "Ada wrote revision 2" in told
+    assert told.index("/srv/reports/2019 → becomes /srv/reports/2018") < told.index("Review because")
+    assert "“2019 is still needed by the auditors”" in told
+    assert "passed it on" not in told
+
+
+def test_open_page_of_the_editor_drops_the_row_and_that_of_others_keeps_it(
+    house: build.House, ada: Browser, grace: Browser
+) -> None:
+    item = build.pending(house, "files.delete")
+    shown = f"/queue/live/?refs={item.ref}"
+    ada.send(item, "edit", **{"f-path": "/srv/reports/2018", "approve": "1", "rationale": "2019 is still needed"})
+    assert f'data-ref="ACT-{item.ref}" data-state="pending" data-by="" data-gone data-mine' in ada.get(shown, **HX).text
+    assert "data-gone" not in grace.get(shown, **HX).text
