@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from agents.journal import Row
@@ -24,10 +24,10 @@ from reviews.registry import payload_of
 from reviews.schemas import decode
 
 
-def outcome(end: ActionEnd | RunEnd | None, handle: Handle) -> Outcome:
+def outcome(end: ActionEnd | RunEnd | None, handle: Handle, receipts: Sequence[str] = ()) -> Outcome:
     if end is None:
         raise Broken(f"the outcome of {handle.kind} {handle.id} is gone")
-    return _run_outcome(end) if isinstance(end, RunEnd) else _action_outcome(end)
+    return _run_outcome(end) if isinstance(end, RunEnd) else _action_outcome(end, tuple(receipts))
 
 
 def waited_for(rows: Iterable[Row]) -> list[Handle]:
@@ -53,7 +53,7 @@ def _run_outcome(end: RunEnd) -> Outcome:
     return Cancelled(run=end.run)
 
 
-def _action_outcome(end: ActionEnd) -> Outcome:
+def _action_outcome(end: ActionEnd, receipts: tuple[str, ...]) -> Outcome:
     match end.state:
         case "succeeded" | "reversed" | "approved":
             return Approved(
@@ -61,15 +61,16 @@ def _action_outcome(end: ActionEnd) -> Outcome:
                 payload=payload_of(end.body) if end.body else {},
                 edited=end.edited,
                 result=decode(bytes(end.result)) if end.result else None,
+                receipts=receipts,
             )
         case "rejected":
-            return Rejected(action=end.action, code=end.code or "", rationale=end.rationale or "")
+            return Rejected(action=end.action, code=end.code or "", rationale=end.rationale or "", receipts=receipts)
         case "expired":
-            return Expired(action=end.action)
+            return Expired(action=end.action, receipts=receipts)
         case "withdrawn":
-            return Withdrawn(action=end.action)
+            return Withdrawn(action=end.action, receipts=receipts)
         case _:
-            return Failed(action=end.action, note=end.note or "")
+            return Failed(action=end.action, note=end.note or "", receipts=receipts)
 
 
 def final(end: ActionEnd | RunEnd | None) -> bool:

@@ -19,11 +19,13 @@ _AGENT_FUNCTIONS = (
     "agents_close(uuid,bigint,text,bytea,text,jsonb,bigint,bytea)",
     "agents_child(uuid,bigint,uuid,text,jsonb,text,bytea)",
     "agents_continue(uuid,bigint,uuid,jsonb,bytea)",
+    "agents_continue(uuid,bigint,uuid,jsonb,text,bytea)",
     "agents_outcomes(uuid,bigint,uuid[])",
     "agents_child_outcomes(uuid,bigint,uuid[])",
     "agents_known_sources(uuid,text[])",
     "agents_rule_records(uuid,text[])",
     "agents_receipts(uuid,bigint,uuid)",
+    "agents_decision_receipts(uuid,bigint,uuid[])",
 )
 
 GRANTS: list[Grant] = [

@@ -34,7 +34,7 @@ class Run(models.Model):
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="children")
     forked_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="forks")
     continues = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="continuation")
-    title = models.CharField(max_length=200, blank=True)
+    title = models.TextField(blank=True)  # at most 200 characters; this and the other texts plain or sealed
     args = models.JSONField(default=dict)
     frame = models.JSONField(default=dict)  # {"types": [...]|null, "per_run": n|null}
     state = models.CharField(max_length=12, choices=[(s, s) for s in STATES])
@@ -47,7 +47,7 @@ class Run(models.Model):
     worker = models.CharField(max_length=120, blank=True)
     wake_at = models.DateTimeField(null=True)  # runnable: since when; parked: when to look again
     result = models.BinaryField(null=True)
-    error = models.CharField(max_length=4000, blank=True)
+    error = models.TextField(blank=True)  # at most 4,000 characters
     blocked = models.JSONField(null=True)  # {"seq", "cause", "recorded", "found"}
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()

@@ -21,7 +21,14 @@ class _OfAction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approved(_OfAction):
+class _Ended(_OfAction):
+    """`receipts`: the desk's signed promises that what was decided is in the log. Keep them outside the desk."""
+
+    receipts: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved(_Ended):
     """Let through, and carried out where the type has a handler.
 
     `payload` is what was approved: after an edit not what the agent proposed. `result` is what the
@@ -35,23 +42,23 @@ class Approved(_OfAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected(_OfAction):
+class Rejected(_Ended):
     code: str = ""
     rationale: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expired(_OfAction):
+class Expired(_Ended):
     """Nobody decided in time, or the approval lapsed before it was carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn(_OfAction):
+class Withdrawn(_Ended):
     """Taken back by its proposer, its owner or with its run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed(_OfAction):
+class Failed(_Ended):
     """Approved, and then the effect did not come about."""
 
     note: str = ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from agents import registry
+from agents import registry, sealed
 from agents.journal import Row
 from agents.models import JournalEntry
 from agents.models import Run as StoredRun
@@ -18,6 +18,7 @@ from agents.queries import ends_of_actions
 from agents.recorder import Leave, NonDeterminism, Place, Recorder
 from agents.runs import Run
 from agents.services import ActionEnd, Held, RunEnd
+from audit import seal
 
 
 class Reached(Leave):
@@ -51,14 +52,24 @@ class Verdict:
     text: str = ""
 
 
-def stored(*, states: Sequence[str], limit: int) -> Iterator[Journal]:
-    """Journals of the database, oldest run first."""
+def stored(*, states: Sequence[str], limit: int) -> Iterator[Journal | UUID]:
+    """Journals of the database, oldest run first; of one that lies sealed for this process the run's id alone."""
     runs = StoredRun.objects.filter(state__in=states).select_related("agent").order_by("id")[:limit]
     for run in runs:
-        entries = JournalEntry.objects.filter(run=run).order_by("seq")
-        rows = tuple(Row(e.seq, e.kind, e.name, bytes(e.args_digest), bytes(e.result)) for e in entries)
-        ends = ends_of_actions([UUID(one) for one in _answered(rows)])
-        yield Journal(run.id, run.agent.name, run.agent_version, run.title, run.args, rows, ends)
+        try:
+            yield _read(run)
+        except seal.CannotOpen:
+            yield run.id
+
+
+def _read(run: StoredRun) -> Journal:
+    entries = JournalEntry.objects.filter(run=run).order_by("seq")
+    rows = tuple(
+        Row(e.seq, e.kind, e.name, bytes(e.args_digest), seal.unsealed(bytes(e.result))) for e in entries
+    )  # fmt: skip
+    ends = ends_of_actions([UUID(one) for one in _answered(rows)])
+    title, args = seal.unsealed_text(run.title), sealed.taken(run.args)
+    return Journal(run.id, run.agent.name, run.agent_version, title, args, rows, ends)
 
 
 def _answered(rows: Iterable[Row]) -> list[str]:

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from psycopg.types.json import Jsonb
 
+from agents import sealed
 from audit import seal
 from audit.words import hidden
 
@@ -22,7 +24,7 @@ class Table(NamedTuple):
     """Rows that lie plain: `find` gives key columns last, `put` takes new values and the key."""
 
     name: str
-    guard: str
+    guards: str
     find: str
     put: str
     sealed: Callable[[Sequence[Any]], Sequence[Any]]
@@ -52,11 +54,13 @@ def _batch(table: Table) -> int:
 
 @contextmanager
 def _unguarded(cursor: Any, table: Table) -> Iterator[None]:
-    """The guard is off for this transaction alone: others wait for it, and a broken one puts it back."""
-    cursor.execute(f"ALTER TABLE {table.name} DISABLE TRIGGER {table.guard}")
+    """The guards are off for this transaction alone: others wait for it, and a broken one puts them back."""
+    for guard in table.guards.split():
+        cursor.execute(f"ALTER TABLE {table.name} DISABLE TRIGGER {guard}")
     yield
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # no table with checks outstanding can be altered
-    cursor.execute(f"ALTER TABLE {table.name} ENABLE ALWAYS TRIGGER {table.guard}")
+    for guard in table.guards.split():
+        cursor.execute(f"ALTER TABLE {table.name} ENABLE ALWAYS TRIGGER {guard}")
 
 
 def _content(row: Sequence[Any]) -> Sequence[Any]:
@@ -87,11 +91,37 @@ def _journal(row: Sequence[Any]) -> Sequence[Any]:
     return seal.seal(seal.readers(case, to_agents=True), seal.NO_SALT, bytes(result)), key
 
 
+def _attempt(row: Sequence[Any]) -> Sequence[Any]:
+    case, result, note, key = row
+    to = seal.Sealer(case)
+    return _raw(to, result), _text(to, note), key
+
+
+def _run(row: Sequence[Any]) -> Sequence[Any]:
+    run, title, args, result, error, blocked, key = row
+    to = sealed.sealer(run)
+    given, sides = _json(to, args), _json(to, blocked, plain=("seq", "cause"))
+    return _text(to, title), given, _raw(to, result), _text(to, error), sides, key
+
+
+def _text(to: seal.Sealer, words: str) -> str:
+    return words if seal.is_sealed_text(words) else to.text(words)
+
+
+def _raw(to: seal.Sealer, result: bytes | None) -> bytes | None:
+    return result if result is None or bytes(result[:1]) == seal.MARK else to.raw(bytes(result))
+
+
+def _json(to: seal.Sealer, text: str | None, *, plain: Sequence[str] = ()) -> Jsonb | None:
+    value = None if text is None else json.loads(text)
+    return None if value is None else Jsonb(value if sealed.HIDDEN in value else sealed.put(to, value, plain=plain))
+
+
 def _search_text(row: Sequence[Any]) -> Sequence[Any]:
     label, words, fields, key = row
     said = f"{label} (sealed)"
-    sealed = {path: [hidden(str(value)) for value in values] for path, values in (json.loads(fields or "{}")).items()}
-    return said, said, [hidden(word) for word in words or ()], json.dumps(sealed), key
+    known = {path: [hidden(str(value)) for value in values] for path, values in (json.loads(fields or "{}")).items()}
+    return said, said, [hidden(word) for word in words or ()], json.dumps(known), key
 
 
 PUT = "UPDATE {} SET salt = %s, scheme = %s, body = %s WHERE {}"
@@ -126,6 +156,19 @@ TABLES = (
         "SELECT 'run:' || j.run_id, j.result, j.id FROM agents_journal j"
         " WHERE j.kind IN ('step', 'wait') AND get_byte(j.result, 0) <> 1 LIMIT %s",
         "UPDATE agents_journal SET result = %s WHERE id = %s", _journal,
+    ),
+    Table(
+        "reviews_attempt", "reviews_attempt_changes",
+        "SELECT 'action:' || t.action_id, t.result, t.note, t.id FROM reviews_attempt t"
+        " WHERE t.ended_at IS NOT NULL AND (get_byte(t.result, 0) <> 1 OR t.note !~ E'^(\\x01|$)') LIMIT %s",
+        "UPDATE reviews_attempt SET result = %s, note = %s WHERE id = %s", _attempt,
+    ),
+    Table(
+        "agents_run", "agents_guard_run agents_run_told",
+        "SELECT r.id, r.title, r.args::text, r.result, r.error, r.blocked::text, r.id FROM agents_run r WHERE"
+        " get_byte(r.result, 0) <> 1 OR r.error !~ E'^(\\x01|$)' OR r.title !~ E'^(\\x01|$)'"
+        " OR (r.args <> '{}' AND NOT r.args ? E'\\x01') OR r.blocked ? 'recorded' LIMIT %s",
+        "UPDATE agents_run SET title = %s, args = %s, result = %s, error = %s, blocked = %s WHERE id = %s", _run,
     ),
     Table(
         "reviews_searchtext", "reviews_searchtext_kept",

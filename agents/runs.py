@@ -16,7 +16,7 @@ from pydantic import ValidationError as ModelError
 
 from agents import services
 from agents.endings import final, outcome, waited_for
-from agents.journal import NotJson
+from agents.journal import MAX_RESULT, NotJson
 from agents.journal import decode as read_journaled
 from agents.journal import encode as journaled
 from agents.outcomes import (
@@ -319,7 +319,22 @@ class Run:
         if not done:
             return None
         told = handles if mode == "all" else done[:1]
-        return {"ends": [[str(h.id), self._ends[h.id].state] for h in told]}
+        value: dict[str, Any] = {"ends": [[str(h.id), self._ends[h.id].state] for h in told]}
+        return value | self._receipts_of(told, room=MAX_RESULT - len(journaled(value)) - len(',"receipts":{}'))
+
+    def _receipts_of(self, handles: Iterable[Handle], room: int) -> dict[str, Any]:
+        """Receipts of the decisions for the journal's row, as many as it takes, so that a replay gives the same."""
+        with leaving():
+            found = services.decision_receipts(
+                held=self._held, actions=[h.id for h in handles if h.kind == "action"]
+            )  # fmt: skip
+        kept: dict[str, list[str]] = {}
+        for action, notes in found.items():
+            room -= len(journaled({str(action): notes}))
+            if room < 0:
+                break
+            kept[str(action)] = notes
+        return {"receipts": kept} if kept else {}
 
     def _recall(self, value: dict[str, Any], handles: Sequence[Handle]) -> list[tuple[Handle, Outcome]]:
         """A journaled wait as outcomes. What was said is read again from its action, which cannot change it."""
@@ -335,7 +350,8 @@ class Run:
         if not self._ends:
             self._fetch(waited_for(self._journal.rows))
         self._fetch(told)
-        return [(handle, outcome(self._ends.get(handle.id), handle)) for handle in told]
+        receipts = value.get("receipts", {})  # rows from before receipts came along have none
+        return [(one, outcome(self._ends.get(one.id), one, receipts.get(str(one.id), ()))) for one in told]
 
 
 def _draft(

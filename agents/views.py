@@ -12,13 +12,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents import services
 from agents.forms import StartForm
-from agents.journal import decode
 from agents.models import STATES, Agent, Run, waiting_for
 from agents.queries import pages
 from agents.queries.checkpoints import MOST, heaviest_path
 from audit.ids import as_uuid
 from reviews.errors import DeskError, InvalidPayload
-from reviews.masking import masked
 from reviews.models import User
 from reviews.views.edge import by_of, desk_page, see_other
 
@@ -66,7 +64,7 @@ def run(request: HttpRequest, run: UUID) -> HttpResponse:
         "tree": pages.tree(found.id),
         "path": heaviest_path(found.id),
         "most_checkpoints": MOST,
-        "result": masked(pages.json_text(decode(bytes(found.result)))) if found.result else "",
+        "opened": pages.opened(found),
         "may_steer": pages.may_steer(cast(User, request.user), found),
         "may_withdraw": request.user.pk == found.agent.owner_id or request.user.is_superuser,
         "fork_after": found.blocked["seq"] - 1 if found.blocked else found.steps,

@@ -5,6 +5,7 @@ A sealed text is salt and body under an AES-256-GCM key of its own, and that key
 leaves know nothing of it; whoever opens compares with the digest. docs/audit-log.md, "Sealing".
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -12,6 +13,7 @@ import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -25,6 +27,7 @@ from django.conf import settings
 from django.db import connection
 
 PLAIN, SEALED = 0, 1
+MAIL = "mail"
 SALT = 32
 MARK = b"\x01"  # how every sealed text begins
 ENTRY = 96  # key id, ephemeral key, wrapped key and its tag
@@ -74,8 +77,14 @@ def is_on() -> bool:
 
 
 def lookup_of(kind: str, value: str) -> bytes | None:
-    """The keyed hash under which a subject (`customer_id`, `8812`) is found; None where this process has no key."""
-    return keyed("subject", f"{kind}\0{unicodedata.normalize('NFC', value).strip()}".encode())
+    """The keyed hash under which a subject (`customer_id`, `8812`) is found; None where this process has no key.
+
+    Of the kind `mail` only the address counts, in lower case: `Ada <ADA@example.org>` is `ada@example.org`.
+    """
+    plain = unicodedata.normalize("NFC", value).strip()
+    if kind == MAIL:
+        plain = (parseaddr(plain)[1] or plain).casefold()
+    return keyed("subject", f"{kind}\0{plain}".encode())
 
 
 def keyed(purpose: str, body: bytes) -> bytes | None:
@@ -115,6 +124,17 @@ class Sealer:
         if to_agents not in self._readers:
             self._readers[to_agents] = readers(self.case, to_agents=to_agents, subject=self.subject)
         return Lying(mark, SEALED, seal(self._readers[to_agents], salt, body))
+
+    def raw(self, body: bytes) -> bytes:
+        """JSON for a column that has no salt beside it, and that agents read again. See `unsealed`."""
+        return self.lying(NO_SALT, body, to_agents=True).body
+
+    def text(self, words: str) -> str:
+        """The same for a column of text. Nothing stays nothing, and no plain text begins like a sealed one."""
+        words = words.lstrip(MARK.decode())
+        if not words or not is_on():
+            return words
+        return MARK.decode() + base64.b64encode(self.raw(words.encode())).decode()
 
 
 def readers(case: str, *, to_agents: bool = False, subject: bytes | None = None) -> list[Reader]:
@@ -187,6 +207,20 @@ def plain(
 def unsealed(raw: bytes) -> bytes:
     """What has no columns to say how it lies: JSON as it is, or a sealed text, which no JSON begins like."""
     return opened(Lying(NO_SALT, SEALED, raw))[1] if raw[:1] == MARK else raw
+
+
+def is_sealed_text(words: str) -> bool:
+    return words[:1] == MARK.decode()
+
+
+def unsealed_text(words: str) -> str:
+    """A column of text that `Sealer.text` wrote, or that the database gave on as base64. Raises CannotOpen."""
+    if not is_sealed_text(words):
+        return words
+    try:
+        return unsealed(base64.b64decode(words[1:])).decode()
+    except ValueError as error:
+        raise CannotOpen("it is no sealed text") from error
 
 
 def value(lies: Lying) -> str | None:

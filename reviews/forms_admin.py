@@ -12,6 +12,7 @@ from django.utils import timezone
 from reviews.forms_policy import ReasonForm, word_choices
 from reviews.models import ActionType, Principal, Queue, User
 from reviews.states import EffectMode, Level, Reversibility, Risk, Verdict
+from reviews.subjects import KIND
 
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
 NAME_HELP = "Lower-case letters, digits, dots, dashes, underscores."
@@ -128,6 +129,26 @@ def _seconds(label: str) -> forms.IntegerField:
     return forms.IntegerField(label=label, required=False, min_value=1, help_text="Seconds. Empty: the usual.")
 
 
+def _subject_path() -> forms.CharField:
+    return forms.CharField(
+        label="Field that names the subject",
+        required=False,
+        max_length=120,
+        help_text="Dotted path of the field that says whose data this is, such as customer_id or to. "
+        "Erasure, holds and sealing go by it. Empty: each action is by itself.",
+    )
+
+
+def _subject_kind() -> forms.RegexField:
+    return forms.RegexField(
+        rf"^{KIND.pattern}$",
+        label="Kind of subject",
+        required=False,
+        max_length=63,
+        help_text="What that value is called in every type that has it: customer_id, mail. Empty: the field's name.",
+    )
+
+
 class ActionTypeForm(ReasonForm):
     """The rules of a type that people may change."""
 
@@ -153,6 +174,8 @@ class ActionTypeForm(ReasonForm):
     undo_window = _seconds("Undo window")
     decide_within = _seconds("Decide within")
     valid_for = _seconds("Approval valid for")
+    subject_path = _subject_path()
+    subject_kind = _subject_kind()
     presets = forms.JSONField(
         required=False,
         help_text='Preset reasons: {"reject": [{"code": "duplicate", "text": "Charged twice"}]}.',
@@ -204,6 +227,8 @@ class NewActionTypeForm(ReasonForm):
     )
     currency_path = forms.CharField(required=False, max_length=120)
     currency = forms.RegexField(r"^([A-Z]{3})?$", required=False)
+    subject_path = _subject_path()
+    subject_kind = _subject_kind()
 
 
 class PrincipalForm(ReasonForm):

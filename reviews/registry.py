@@ -26,6 +26,7 @@ from reviews.policy import money
 from reviews.policy.amounts import amount_of
 from reviews.schemas import MAX_BODY, decode, encode
 from reviews.states import EffectMode, Reversibility, Risk
+from reviews.subjects import demand_subject
 from reviews.visible import clip, values_at, visible
 
 MOST_TITLE = 400
@@ -51,6 +52,7 @@ class DeskType:
     currency_path: str = ""
     currency: str = ""
     subject_path: str = ""  # dotted: whose data this is, for sealing, holds and erasure
+    subject_kind: str = ""  # what that value is called across types; else the path's last word
     machine_paths: tuple[str, ...] = ()
     question: bool = False
     release: bool = False
@@ -104,10 +106,15 @@ class Conflict(Exception):
 
 
 def register(kind: DeskType) -> DeskType:
-    """Make a type known to this process. The same declaration twice is fine, another one is not."""
+    """Make a type known to this process. The same declaration twice is fine, another one is not.
+
+    Raises Conflict for another one, BadSubject where no field can name the subject as declared.
+    """
     known = _loaded.get(kind.name)
     if known is not None and known != kind:
         raise Conflict(f"the action type {kind.name} is declared twice, and differently")
+    if kind.subject_path or kind.subject_kind:
+        demand_subject(json_schema(kind), kind.subject_path, kind.subject_kind)
     _loaded[kind.name] = kind
     return kind
 

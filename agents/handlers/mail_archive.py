@@ -49,6 +49,8 @@ MAIL_ARCHIVE = register(
         reversibility=Reversibility.REVERSIBLE,
         effect_mode=EffectMode.IDEMPOTENT,
         queue="mail",
+        subject_path="sender",
+        subject_kind="mail",
         execute=execute,
         undo=undo,
     )

@@ -15,6 +15,7 @@ from django.db import connection
 
 from agents.journal import decode
 from agents.models import JournalEntry, Run, waiting_for
+from audit import seal
 from reviews.models import Action
 from reviews.states import Outcome
 
@@ -91,7 +92,10 @@ def _waits(runs: Iterable[Run]) -> dict[UUID, list[Counter[str]]]:
 
 
 def _ends(result: bytes) -> list[str]:
-    value = decode(result)
+    try:
+        value = decode(seal.unsealed(result))
+    except seal.CannotOpen:
+        return []
     ends = value.get("ends") if isinstance(value, dict) else None
     return [one for one, _ in ends] if isinstance(ends, list) else []
 

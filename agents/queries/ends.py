@@ -7,10 +7,12 @@ from uuid import UUID
 from django.db import connection
 
 from agents.models import Run
+from audit import seal
 
 _ENDS = """
 SELECT a.id::text, a.state, a.revision > 1, CASE WHEN b.scheme = 0 THEN convert_from(b.body, 'UTF8') END, d.reason_code,
-       convert_from(c.body, 'UTF8')::jsonb ->> 1, convert_from(t.result, 'UTF8'), t.note
+       convert_from(c.body, 'UTF8')::jsonb ->> 1,
+       CASE WHEN get_byte(t.result, 0) <> 1 THEN convert_from(t.result, 'UTF8') END, t.note
 FROM reviews_action a
 JOIN reviews_revision r ON r.action_id = a.id AND r.number = a.revision
 LEFT JOIN reviews_revisionbody b ON b.revision_id = r.id
@@ -27,7 +29,10 @@ WHERE a.id = ANY (%s)
 
 
 def ends_of_actions(ids: Sequence[UUID]) -> dict[str, list[Any]]:
-    """For an action [state, edited, body, code, rationale, result, note]; for a run [state, result, error]."""
+    """For an action [state, edited, body, code, rationale, result, note]; for a run [state, result, error].
+
+    Raises seal.CannotOpen where a run's end lies sealed for this process.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_ENDS, [list(ids)])
         found: dict[str, list[Any]] = {row[0]: list(row[1:]) for row in cursor.fetchall()}
@@ -35,6 +40,6 @@ def ends_of_actions(ids: Sequence[UUID]) -> dict[str, list[Any]]:
         last = run
         while following := Run.objects.filter(continues=last).first():
             last = following
-        result = bytes(last.result).decode() if last.result else None
-        found[str(run.id)] = [last.state, result, last.error]
+        result = seal.unsealed(bytes(last.result)).decode() if last.result else None
+        found[str(run.id)] = [last.state, result, seal.unsealed_text(last.error)]
     return found

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
+from agents import sealed
 from agents.journal import decode
 from agents.models import JournalEntry, Run, waiting_for
 from audit import seal
@@ -59,8 +60,42 @@ def listed(runs: QuerySet[Run], *, state: str = "", agent: str = "", before: UUI
     if before:
         runs = runs.filter(id__lt=before)
     found = list(runs.order_by("-id")[: PAGE + 1])
+    for run in found:
+        run.title = sealed.preview(run.title)
     counts = dict(Action.objects.filter(run__in=[run.id for run in found]).values_list("run").annotate(n=Count("id")))
     return [Listed(run, counts.get(run.id, 0), len(waiting_for(run))) for run in found]
+
+
+class Opened(NamedTuple):
+    """The texts of a run for its own page; what cannot be opened says so."""
+
+    title: str
+    error: str
+    result: str
+    blocked: dict[str, Any] | None
+
+
+def opened(run: Run) -> Opened:
+    """What it was called and how it ended, opened where it lies sealed."""
+    return Opened(
+        _words(run.title), _words(run.error),
+        masked(json_text(_value(bytes(run.result)))) if run.result else "",
+        _blocked(run.blocked) if run.blocked else None,
+    )  # fmt: skip
+
+
+def _words(text: str) -> str:
+    try:
+        return seal.unsealed_text(text)
+    except seal.CannotOpen:
+        return sealed.CLOSED
+
+
+def _blocked(sides: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return sealed.taken(sides)
+    except seal.CannotOpen:
+        return sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +142,14 @@ def trace(run: Run, *, before: int | None = None) -> list[Row]:
     if before:
         entries = entries.filter(seq__lt=before)
     rows = list(entries.order_by("-seq")[:TRACE])[::-1]
-    values = [_value(row) for row in rows]
+    values = [_value(bytes(row.result)) for row in rows]
     known = proposed([UUID(one) for value in values for one in _named(value)])
     return [_row(row, value, known) for row, value in zip(rows, values, strict=True)]
 
 
-def _value(row: JournalEntry) -> Any:
+def _value(raw: bytes) -> Any:
     try:
-        return decode(seal.unsealed(bytes(row.result)))
+        return decode(seal.unsealed(raw))
     except seal.CannotOpen as error:
         return {"error": "sealed", "message": str(error)}
 
@@ -212,5 +247,6 @@ def tree(run: UUID) -> list[Branch]:
     """The run with its parents and all their children, top down; empty where it stands alone."""
     with connection.cursor() as cursor:
         cursor.execute(_TREE, [run, TREE])
-        found = [Branch(*row) for row in cursor.fetchall()]
+        rows = [Branch(*row) for row in cursor.fetchall()]
+    found = [replace(branch, title=sealed.preview(branch.title)) for branch in rows]
     return found if len(found) > 1 else []

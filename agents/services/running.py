@@ -1,6 +1,5 @@
 """What the runner of a run writes: always its own run, always with its fence. Login: agent."""
 
-import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
+from agents import sealed
 from agents.errors import run_errors
 from agents.journal import Row
 from audit import seal
@@ -105,8 +105,9 @@ def lease_run(
         return None
     run, agent, version, principal, title, args, fence, steps, stalls, seq, head = rows[0]
     return Held(
-        id=run, agent=agent, version=version, principal=principal, title=title,
-        args=json.loads(args), fence=fence, steps=steps, stalls=stalls, case_seq=seq, case_head=bytes(head),
+        id=run, agent=agent, version=version, principal=principal, title=seal.unsealed_text(title),
+        args=sealed.taken(json.loads(args)), fence=fence, steps=steps, stalls=stalls, case_seq=seq,
+        case_head=bytes(head),
     )  # fmt: skip
 
 
@@ -145,14 +146,15 @@ def action_ends(*, held: Held, actions: Sequence[UUID]) -> dict[UUID, ActionEnd]
 
 
 def _opened(end: ActionEnd) -> dict[str, Any]:
-    """What came sealed to this group's key: the payload, the rationale, the question."""
+    """What came sealed to this group's key: the payload, the rationale, what the effect answered, the question."""
     found: dict[str, Any] = {}
     if end.body is not None:
         found["body"] = seal.unsealed(bytes(end.body))
+    found |= {"result": _raw(end.result), "note": _text(end.note)}
     for name, place in (("rationale", 1), ("question_text", "text")):
         words = getattr(end, name)
-        if words and words[0] == seal.MARK.decode():
-            found[name] = json.loads(seal.unsealed(base64.b64decode(words[1:])))[place]
+        if words and seal.is_sealed_text(words):
+            found[name] = json.loads(seal.unsealed_text(words))[place]
     return found
 
 
@@ -167,9 +169,25 @@ def receipts(*, held: Held, action: UUID) -> list[str]:
     return [row[0] for row in _call("agents_receipts", held.id, held.fence, action)]
 
 
+def decision_receipts(*, held: Held, actions: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """Signed receipts for what people and policy said of actions that this run proposed."""
+    found: dict[UUID, list[str]] = {}
+    for action, note in _call("agents_decision_receipts", held.id, held.fence, list(actions)) if actions else []:
+        found.setdefault(action, []).append(note)
+    return found
+
+
 def run_ends(*, held: Held, runs: Sequence[UUID]) -> dict[UUID, RunEnd]:
     rows = _call("agents_child_outcomes", held.id, held.fence, list(runs)) if runs else []
-    return {row[0]: RunEnd(*row) for row in rows}
+    return {run: RunEnd(run, state, _raw(result), _text(error)) for run, state, result, error in rows}
+
+
+def _raw(result: bytes | None) -> bytes | None:
+    return None if result is None else seal.unsealed(bytes(result))
+
+
+def _text(words: str | None) -> str | None:
+    return None if words is None else seal.unsealed_text(words)
 
 
 def finish_run(*, held: Held, result: bytes, outcome: str = "finished") -> None:
@@ -203,8 +221,10 @@ def _close(
 ) -> None:
     with run_errors(), transaction.atomic():
         entry = prepare(name=name, data=data, chain=held.chain(), actor=held.actor, change=("open", state))
-        blocked = Jsonb(sides) if sides is not None else None
-        _call("agents_close", held.id, held.fence, state, result, error[:4000], blocked, entry.seq, entry.hash)
+        to = sealed.sealer(held.id)
+        raw = None if result is None else to.raw(result)
+        blocked = None if sides is None else Jsonb(sealed.put(to, sides, plain=("seq", "cause")))
+        _call("agents_close", held.id, held.fence, state, raw, to.text(error[:4000]), blocked, entry.seq, entry.hash)
         record([*also, entry])
 
 
@@ -219,7 +239,9 @@ def _birth(child: UUID, held: Held, agent: str, args: dict[str, Any], title: str
         chain = fresh(f"run:{child}")
         data = RunStarted(run=str(child), agent=agent, parent=str(held.id))
         entry = _started(chain, data, held.actor)
-        _call("agents_child", held.id, held.fence, child, agent, Jsonb(args), title[:200], entry.hash)
+        to = sealed.sealer(child)
+        given, words = Jsonb(sealed.put(to, args)), to.text(title[:200])
+        _call("agents_child", held.id, held.fence, child, agent, given, words, entry.hash)
         record([entry])
     return child
 
@@ -230,7 +252,9 @@ def continue_run(*, held: Held, args: dict[str, Any], result: bytes) -> UUID:
     with run_errors(), transaction.atomic():
         data = RunStarted(run=str(following), agent=held.agent, agent_version=held.version, parent=str(held.id))
         entry = _started(fresh(f"run:{following}"), data, held.actor)
-        _call("agents_continue", held.id, held.fence, following, Jsonb(args), entry.hash)
+        to = sealed.sealer(following)
+        given, words = Jsonb(sealed.put(to, args)), to.text(held.title)
+        _call("agents_continue", held.id, held.fence, following, given, words, entry.hash)
         end = RunFinished(run=str(held.id), outcome="continued", steps=held.steps)
         _close(held, "finished", EventName.RUN_FINISHED, end, result=result, also=[entry])
     return following

@@ -6,10 +6,12 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from agents import sealed
 from agents.errors import run_errors
 from agents.journal import encode
 from agents.models import CLOSED, OPEN, Run
 from agents.registry import find_agent
+from audit import seal
 from audit.events import EventName, RunCancelled, RunForked, RunStarted
 from audit.services import Actor, Chain, Entry, fresh, prepare, record
 from reviews.errors import AlreadyDecided, InvalidPayload, NotFound, NotPermitted, WrongState
@@ -43,7 +45,7 @@ def start_run(
         agent=principal,
         agent_version=principal.version,
         title=title[:200],
-        args=_parsed(agent, principal.version, args or {}),
+        args=_parsed(agent, principal.version, args or {}),  # this and the title: sealed at the insert
         frame=_frame(frame or {}),
         started_by=by.user if by else None,
     )
@@ -93,7 +95,9 @@ def _started(run: Run, who: Actor) -> Entry:
 
 
 def insert_run(run: Run, entry: Entry) -> None:
-    """The row of a run at its birth; the database sets what is not named."""
+    """The row of a run at its birth, its texts plain or sealed; the database sets what is not named."""
+    to = sealed.sealer(run.id)
+    run.title, run.args = to.text(run.title), sealed.put(to, run.args)
     run.state, run.created_at, run.wake_at = "runnable", entry.at, entry.at
     run.case_seq, run.case_head = entry.seq, entry.hash
     run.save(force_insert=True)
@@ -173,7 +177,10 @@ def fork_run(*, run: UUID, seq: int, by: By) -> UUID:
             raise WrongState(f"the run is {old.state}; cancel it before you fork it")
         if not 0 <= seq <= old.steps:
             raise InvalidPayload(f"the run has {old.steps} steps")
-        new = _fork_of(old, by)
+        try:
+            new = _fork_of(old, by)
+        except seal.CannotOpen as exc:
+            raise WrongState(f"what it was started with cannot be opened any more: {exc}") from exc
         forked, started = _forked(old, new, seq, by), _started(new, actor(by, "starter"))
         insert_run(new, started)
         _copy_journal(old, new, seq)
@@ -189,8 +196,8 @@ def _fork_of(old: Run, by: By) -> Run:
         parent=old.parent,
         forked_from=old,
         continues=old if old.state == "blocked" else None,  # who waits for the old run waits for this one
-        title=old.title,
-        args=old.args,
+        title=seal.unsealed_text(old.title),
+        args=sealed.taken(old.args),
         frame=old.frame,
         started_by=by.user,
     )

@@ -24,8 +24,8 @@ class Attempt(models.Model):
     effect_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     end = models.CharField(max_length=12, null=True, choices=choices_of(AttemptEnd))  # noqa: DJ001  None: open
-    result = models.BinaryField(null=True)  # canonical JSON, at most 64 KiB
-    note = models.CharField(max_length=4000, blank=True)
+    result = models.BinaryField(null=True)  # canonical JSON, at most 64 KiB; plain or sealed
+    note = models.TextField(blank=True)  # at most 4,000 characters; plain or sealed
     # done, not_done, unknown; None: not asked.
     probe = models.CharField(max_length=12, null=True)  # noqa: DJ001
     event_id = models.UUIDField()

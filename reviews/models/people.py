@@ -83,6 +83,7 @@ class ActionType(models.Model):
     currency_path = models.CharField(max_length=120, blank=True)
     currency = models.CharField(max_length=3, blank=True)  # where the payload names none
     subject_path = models.CharField(max_length=120, blank=True, db_default="", default="")  # whom it is about
+    subject_kind = models.CharField(max_length=63, blank=True, db_default="", default="")  # see reviews.subjects
     machine_paths = models.JSONField(default=list)  # machine-read fields: address, URL, path
     question = models.BooleanField(default=False)  # the outcome is an answer
     release = models.BooleanField(default=False)  # releases a prepared result

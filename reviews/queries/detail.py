@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from audit import seal
 from reviews.errors import NotFound
 from reviews.field_order import in_order
 from reviews.masking import folded, marked, masked, redacted, secret_values, uninspectable
@@ -266,7 +267,10 @@ class Detail:
     @property
     def result(self) -> str:
         done = [a.result for a in self.attempts if a.result is not None]
-        return bytes(done[-1]).decode("utf-8", "backslashreplace") if done else ""
+        try:
+            return seal.unsealed(bytes(done[-1])).decode("utf-8", "backslashreplace") if done else ""
+        except seal.CannotOpen:
+            return ""
 
     @property
     def release_in(self) -> float | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from audit import seal
 from reviews.queries.detail import Detail, Vote
 from reviews.queries.texts import AGENT
 from reviews.states import Status, Verdict
@@ -83,8 +84,15 @@ def _tried(found: Detail) -> list[Entry]:
             made.append(Entry(attempt.effect_at, "note", f"{attempt.worker} began the effect", attempt.key))
         if attempt.ended_at and attempt.end:
             what, tone = _ENDED[attempt.end]
-            made.append(Entry(attempt.ended_at, tone, what, attempt.note))
+            made.append(Entry(attempt.ended_at, tone, what, _words(attempt.note)))
     return made
+
+
+def _words(note: str) -> str:
+    try:
+        return seal.unsealed_text(note)
+    except seal.CannotOpen:
+        return ""
 
 
 def _ended(found: Detail) -> list[Entry]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit import events
+from audit import events, seal
 from audit.events import EventData, EventName
 from audit.services import Actor, Chain, Entry, prepare, record
 from reviews.errors import InvalidDecision, LostLease, WrongState, desk_errors
@@ -37,9 +37,10 @@ def finish(*, lease: Lease, end: AttemptEnd, result: bytes | None = None, note: 
     """
     if result is not None and len(result) > MAX_RESULT:
         raise InvalidDecision("the result is larger than 64 KiB")
+    lies = seal.Sealer(f"action:{lease.action}")
     with desk_errors(), transaction.atomic(), connection.cursor() as cursor:
         now = hold(cursor, lease)
-        to = _close(cursor, lease, end, result, note[:MAX_NOTE])
+        to = _close(cursor, lease, end, None if result is None else lies.raw(result), lies.text(note[:MAX_NOTE]))
         status, entries = _leave(cursor, _Leaving(lease, now, end, reaped=False), to)
         after_commit(_touched(lease))
         record(entries)

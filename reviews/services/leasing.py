@@ -205,7 +205,10 @@ def _result_of(cursor: Any, original: UUID | None) -> bytes | None:
         [original],
     )
     row = cursor.fetchone()
-    return bytes(row[0]) if row and row[0] is not None else None
+    try:
+        return seal.unsealed(bytes(row[0])) if row and row[0] is not None else None
+    except seal.CannotOpen as exc:
+        raise LostLease(f"what the original returned cannot be opened: {exc}") from exc
 
 
 def holding(fence: int) -> Statement:

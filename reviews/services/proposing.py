@@ -33,6 +33,7 @@ from reviews.schemas import (
 from reviews.services.base import By, actor, after_commit, newborn
 from reviews.services.sql import Statement, together
 from reviews.states import Status
+from reviews.subjects import kind_of
 
 
 class Proposed(NamedTuple):
@@ -137,7 +138,7 @@ def subject_of(kind: ActionType, payload: Mapping[str, Any]) -> bytes | None:
     value = value_at(payload, kind.subject_path) if kind.subject_path else None
     if not isinstance(value, str | int) or value in ("", False, True):
         return None
-    return seal.lookup_of(kind.subject_path.rpartition(".")[2], str(value))
+    return seal.lookup_of(kind_of(kind.subject_path, kind.subject_kind), str(value))
 
 
 def artefact(one: EvidenceIn | AttachmentIn) -> bytes:

@@ -24,8 +24,10 @@ _SET_BY_PEOPLE = frozenset(
     {"risk", "reversibility", "self_edit", "reversal_needed", "undo_window", "decide_within",
      "valid_for", "presets", "label", "currency"}
 )  # fmt: skip
+# Whose data a payload is: the code's word, or where it has none people's.
+SUBJECT = ("subject_path", "subject_kind")
 # What the log tells of a type; the schema is told by its digest.
-_TOLD = ("version", "risk", "reversibility", "effect_mode", "effect_queue", "has_undo", "has_probe")
+_TOLD = ("version", "risk", "reversibility", "effect_mode", "effect_queue", "has_undo", "has_probe", *SUBJECT)
 
 
 class PrincipalSpec(NamedTuple):
@@ -142,6 +144,8 @@ def _demand_newer(row: ActionType, kind: DeskType) -> None:
 def _changes(row: ActionType, kind: DeskType) -> dict[str, Any]:
     """Columns that differ from the code, with what people set above it left as it is."""
     declared = {k: _plain(v) for k, v in kind.values().items() if k not in _SET_BY_PEOPLE}
+    if not kind.subject_path:  # then people may have named one
+        declared = {k: v for k, v in declared.items() if k not in SUBJECT}
     declared |= {
         "risk_floor": kind.risk.value,
         "reversibility_floor": kind.reversibility.value,

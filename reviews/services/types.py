@@ -18,15 +18,18 @@ from reviews.errors import InvalidDecision, InvalidPayload, desk_errors
 from reviews.field_order import order_of
 from reviews.models import ActionType, Principal
 from reviews.policy import undo_window
+from reviews.registry import get
 from reviews.services.base import By, actor
 from reviews.services.rights import demand, demand_reason
 from reviews.states import Reversibility, Risk
+from reviews.subjects import BadSubject, demand_subject
 
 # What a lead may change. The rest is the code's, or derived from the schema.
 TYPE_FIELDS = frozenset(
     {
         "label", "risk", "reversibility", "queue", "currency", "self_edit", "reversal_needed",
         "undo_window", "decide_within", "valid_for", "presets", "active", "evidence_first",
+        "subject_path", "subject_kind",
     }
 )  # fmt: skip
 PRINCIPAL_FIELDS = frozenset({"label", "owner", "plan_first", "frame", "active"})
@@ -50,6 +53,8 @@ def change_type(*, action_type: ActionType, fields: Mapping[str, Any], reason: s
             setattr(row, name, value)
         _refuse_below_floor(row)
         _refuse_short_undo(row)
+        if changed.keys() & {"subject_path", "subject_kind"}:
+            _refuse_bad_subject(row)
         _record(
             EventName.ACTION_TYPE_CHANGED, f"type:{row.name}", row.name, before, row, changed,
             reason, by, version=str(row.version),
@@ -61,8 +66,9 @@ def create_type(*, fields: Mapping[str, Any], reason: str, by: By) -> ActionType
     """Make a type that is known only by its JSON Schema: an outside tool, no code of ours.
 
     `fields`: name, label, template, schema, risk, reversibility, effect_mode,
-    queue, and where it has one amount_path, currency_path, currency. It has
-    no handler here: what is approved waits for a worker that pulls it.
+    queue, and where it has them amount_path, currency_path, currency,
+    subject_path, subject_kind. It has no handler here: what is approved
+    waits for a worker that pulls it.
     """
     demand(by, "add_actiontype")
     reason = demand_reason(reason)
@@ -80,6 +86,7 @@ def create_type(*, fields: Mapping[str, Any], reason: str, by: By) -> ActionType
             reversibility_floor=Reversibility.REVERSIBLE,
             has_handler=False,
         )
+        _refuse_bad_subject(row)
         entry = prepare(
             name=EventName.ACTION_TYPE_REGISTERED,
             data=events.Registered(name=row.name, version="1", values=_born(row)),
@@ -101,6 +108,8 @@ def _born(row: ActionType) -> dict[str, Any]:
         "reversibility": str(row.reversibility),
         "effect_mode": str(row.effect_mode),
         "queue": row.queue_id,
+        "subject_path": row.subject_path,
+        "subject_kind": row.subject_kind,
         "schema_digest": hashlib.sha256(schema).hexdigest(),
     }
 
@@ -191,6 +200,16 @@ def _refuse_below_floor(row: ActionType) -> None:
         raise InvalidDecision(f"the code declares {row.risk_floor} risk; it may only be raised")
     if Reversibility(row.reversibility).rank < Reversibility(row.reversibility_floor).rank:
         raise InvalidDecision(f"the code declares it {row.reversibility_floor}; it may only be made stricter")
+
+
+def _refuse_bad_subject(row: ActionType) -> None:
+    known = get(row.name)
+    if known is not None and known.subject_path and row.source == "code":
+        raise InvalidDecision("the code names whose data this is")
+    try:
+        demand_subject(row.schema, row.subject_path, row.subject_kind)
+    except BadSubject as exc:
+        raise InvalidPayload(str(exc), [{"path": "subject_path", "message": str(exc)}]) from exc
 
 
 def _refuse_short_undo(row: ActionType) -> None:

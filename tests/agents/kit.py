@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from agents import executor, registry, runner, services
 from agents.effects import EffectContext, NotDone
 from agents.models import JournalEntry, Run
 from agents.registry import ActionType
+from reviews import registry as desk_registry
 from reviews import services as desk_services
 from reviews.models import Action, Decision
 from reviews.schemas import DecisionIn, Strict
@@ -146,6 +148,21 @@ class Crew:
 
     def journal(self, run: Run) -> list[tuple[int, str, str]]:
         return list(JournalEntry.objects.filter(run=run.id).order_by("seq").values_list("seq", "kind", "name"))
+
+
+@contextmanager
+def crewed() -> Iterator[Crew]:
+    """A desk without the shipped types, and a world that effects write to."""
+    shipped = dict(desk_registry._loaded)
+    with registry.isolated(empty=True):
+        desk_registry._loaded.clear()
+        world = World()
+        declare_types(world)
+        found = Crew(build.house(), world)
+        found.sync()
+        yield found
+    desk_registry._loaded.clear()
+    desk_registry._loaded.update(shipped)
 
 
 def declare_types(world: World) -> None:

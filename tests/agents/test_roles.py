@@ -91,6 +91,7 @@ CALLS = (
     "agents_park(%s, 1, '{\"on\": []}', NULL)",
     "agents_renew(%s, 1)",
     "agents_outcomes(%s, 1, '{}')",
+    "agents_decision_receipts(%s, 1, '{}')",
 )
 
 

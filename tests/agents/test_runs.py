@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents import services
+from agents import runs, services
 from agents.models import Run as Run_
 from agents.outcomes import Approved, Asked, Finished, Handle, Rejected
 from agents.runs import Refused, Run, StepFailed
@@ -489,6 +489,83 @@ def test_arguments_that_do_not_fit_the_agent_start_nothing(crew: Crew) -> None:
 
 def _with_limit(run: Run, limit: int) -> None:
     """An agent with a number as its argument."""
+
+
+def careful(run: Run) -> Any:
+    """Keeps the receipts of two decisions, and then waits for a third."""
+    first, second = (run.propose("say", {"text": word}) for word in ("one", "two"))
+    outcomes = run.wait_all(first, second)
+    kept = [list(outcome.receipts) for outcome in outcomes]
+    run.call("say", {"text": "three"})
+    return kept
+
+
+def decided(crew: Crew) -> tuple[Run_, list[str]]:
+    """Such a run, with the first two actions rejected and a receipt for each; the ids of the decisions' events."""
+    crew.agent(careful)
+    run = crew.start()
+    crew.leg(run)
+    crew.route()
+    events = []
+    for action in crew.actions(run):
+        vote = crew.decide(action, build.REJECT)
+        with as_role("web"):
+            receipts.kept([vote.event_id])
+        build.wait_for_release(action.id)
+        events.append(str(vote.event_id))
+    return run, events
+
+
+def third(crew: Crew, run: Run_) -> Any:
+    """Lets the run park for its third action, rejects that too, and gives the run's result."""
+    assert crew.go(run) == "parked"
+    crew.route()
+    crew.reject(crew.actions(run)[-1])
+    assert crew.go(run) == "finished"
+    return result(crew, run)
+
+
+def promised(kept: list[str]) -> list[str]:
+    return [text.split("\n")[2] for text in kept]
+
+
+def test_what_a_run_resumes_with_carries_the_receipts_of_the_decision(crew: Crew) -> None:
+    run, events = decided(crew)
+    kept = third(crew, run)
+    assert [promised(one) for one in kept] == [[event] for event in events]
+    assert all(text.startswith(receipts.HEADER) for one in kept for text in one)
+
+
+def test_a_replay_gives_the_receipts_of_the_first_time(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, events = decided(crew)
+    assert crew.go(run) == "parked"
+    monkeypatch.setattr(services, "decision_receipts", lambda **_: pytest.fail("a replay looks nothing up again"))
+    monkeypatch.setattr(Run, "_receipts_of", lambda *_, **__: {})
+    crew.route()
+    crew.reject(crew.actions(run)[-1])
+    assert crew.go(run) == "finished"
+    assert [promised(one) for one in result(crew, run)] == [[event] for event in events]
+
+
+def test_a_run_begun_before_outcomes_carried_receipts_still_replays(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = decided(crew)
+    with monkeypatch.context() as before:
+        before.setattr(Run, "_receipts_of", lambda *_, **__: {})  # the row as older code wrote it
+        assert crew.go(run) == "parked"
+    crew.route()
+    crew.reject(crew.actions(run)[-1])
+    assert crew.go(run) == "finished"
+    assert result(crew, run) == [[], []]
+
+
+def test_a_row_of_the_journal_takes_as_many_receipts_as_fit(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, events = decided(crew)
+    monkeypatch.setattr(runs, "MAX_RESULT", 600)
+    kept = sorted(third(crew, run), key=len)
+    assert kept[0] == []
+    assert promised(kept[1])[0] in events
 
 
 def test_a_run_can_keep_the_receipts_of_what_it_proposed(crew: Crew) -> None:

@@ -11,10 +11,15 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from agents.outcomes import Approved
+from agents.runs import Run
+from agents.services import start_run
 from audit import indexing, keys
+from audit.erasable import Wanted
 from config.embedded import postgres_home
 from config.machine import account
 from tests import build, cluster
+from tests.agents.kit import Crew, crewed
 from tests.audit.customers import erase, of_8812
 from tests.audit.world import World, judge, sql
 from tests.logins import as_role
@@ -47,7 +52,7 @@ def on_disk(word: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("sealing", [True, False], ids=["sealed", "plain"])
 def test_what_lay_sealed_is_nowhere_and_what_lay_plain_is_still_in_the_wal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealing: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealing: bool
 ) -> None:
     word = "W" + secrets.token_hex(12)
     monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path)
@@ -79,3 +84,57 @@ def test_what_lay_sealed_is_nowhere_and_what_lay_plain_is_still_in_the_wal(
     else:
         assert after["wal"], "plain text stays in the write-ahead log: the test must be able to see it"
     assert judge(world.export())[:2] == (0, {})
+
+
+@pytest.mark.parametrize("sealing", [True, False], ids=["sealed", "plain"])
+def test_what_a_run_was_given_and_what_its_effect_answered_is_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealing: bool
+) -> None:
+    with crewed() as crew:
+        check_run(crew, tmp_path, monkeypatch, sealing)
+
+
+def check_run(crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealing: bool) -> None:
+    word = "W" + secrets.token_hex(12)
+    monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path)
+    world = World(tmp_path, tables=False)
+    monkeypatch.setattr(settings, "ANCHOR_DIR", world.anchor)
+    with as_role("web"):
+        keys.make_keys(tmp_path)
+    monkeypatch.setattr(settings, "SEALING", sealing)
+    crew.world.trouble.append(ConnectionError(f"{word} does not answer"))
+    crew.agent(told)
+    with as_role("web"):
+        run = crew.run(start_run(agent="helper", args={"word": word}, title=word, by=crew.house.by("ada")))
+    crew.leg(run)
+    crew.route()
+    [action] = crew.actions(run)
+    crew.approve(action)
+    assert crew.execute()  # once in vain, then with an answer
+    build.wait_for_release(action.id)
+    assert crew.execute()
+    assert crew.go(run) == "finished"
+    world.sequence()
+    with as_role("router"):
+        indexing.index_for(10)
+    before = on_disk(word)
+    assert (bool(before["wal"]), bool(before["dump"])) == (not sealing, not sealing)
+    done = erase(crew.house, Wanted(case=f"action:{action.id}"))
+    assert done.key is True
+    sql("VACUUM")
+    after = on_disk(word)
+    assert after["dump"] == []
+    own = "SELECT count(*) FROM audit.seal_key WHERE lookup IN (audit.subject_of(%s), audit.subject_of(%s))"
+    assert sql(own, f"action:{action.id}", f"run:{run.id}") == [(0,)]
+    if sealing:
+        assert after == {"wal": [], "base": [], "dump": []}
+    else:
+        assert after["wal"], "plain text stays in the write-ahead log: the test must be able to see it"
+
+
+def told(run: Run, word: str) -> Any:
+    """Asks for an effect that answers with the word, and ends with it."""
+    run.step("read", lambda: {"read": word})
+    outcome = run.call("say", {"text": word})
+    assert isinstance(outcome, Approved)
+    return outcome.result

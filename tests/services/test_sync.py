@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from audit.models import Event
-from reviews import services
+from reviews import registry, services
 from reviews.errors import GateRefused, InvalidDecision
 from reviews.models import ActionType, Principal, Queue, QueueStamp
 from reviews.registry import DeskType
 from reviews.services import PrincipalSpec, Synced
+from reviews.services.types import change_type
 from reviews.states import Reversibility, Risk
 from tests import build
 from tests.logins import as_role
@@ -49,6 +50,23 @@ def test_a_stricter_setting_of_a_lead_stays() -> None:
     sync(replace(MAIL, label="Mail", template="Mail to {to}"))
     row = ActionType.objects.get(name="mail.send")
     assert (row.risk, row.reversal_needed, row.template) == ("high", 2, "Mail to {to}")
+
+
+def test_whose_data_it_is_is_the_codes_word_and_else_peoples(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = build.house()
+    mail, refund = (ActionType.objects.get(name=name) for name in ("mail.send", "refund.issue"))
+    with as_role("web"):
+        named = {"subject_path": "to", "subject_kind": "mail"}
+        change_type(action_type=mail, fields=named, reason="mails are about people", by=house.by("lin"))
+    sync(*build.TYPES)
+    mail.refresh_from_db()
+    assert (mail.subject_path, mail.subject_kind) == ("to", "mail")
+    monkeypatch.setitem(registry._loaded, "refund.issue", next(t for t in build.TYPES if t.name == "refund.issue"))
+    with as_role("web"), pytest.raises(InvalidDecision, match="the code names"):
+        change_type(action_type=refund, fields={"subject_path": ""}, reason="it is about nobody", by=house.by("lin"))
+    sync(replace(next(t for t in build.TYPES if t.name == "refund.issue"), subject_path="order"))
+    refund.refresh_from_db()
+    assert refund.subject_path == "order"
 
 
 def test_a_floor_that_rises_takes_the_row_along() -> None:

@@ -198,6 +198,39 @@ def test_lead_makes_a_type_from_a_schema(office: Office) -> None:
     assert ActionType.objects.get(name="crm.note").source == "admin"
 
 
+def test_lead_says_whose_data_a_type_is_about(office: Office) -> None:
+    schema = (
+        '{"type": "object", "properties": {"client": {"type": "object", "properties": {"no": {"type": "integer"}}}}}'
+    )
+    form = {
+        "name": "crm.note", "label": "CRM note", "template": "Note", "schema": schema, "risk": "high",
+        "reversibility": "irreversible", "effect_mode": "once", "queue": "refunds", "reason": REASON,
+    }  # fmt: skip
+    lead, url = Browser(office.lead.user), "/admin/reviews/actiontype/add/"
+    for path, kind in (("client", ""), ("client.name", ""), ("client.no", "Client No"), ("", "client")):
+        refused = lead.post(url, form | {"subject_path": path, "subject_kind": kind})
+        assert refused.status_code == 422, path
+    assert not ActionType.objects.filter(name="crm.note").exists()
+    assert lead.post(url, form | {"subject_path": "client.no", "subject_kind": "client"}).status_code == 302
+    made = ActionType.objects.get(name="crm.note")
+    assert (made.subject_path, made.subject_kind) == ("client.no", "client")
+    told = Event.objects.order_by("-n").values_list("leaf", flat=True)[0]
+    assert b'"subject_kind":"client","subject_path":"client.no"' in bytes(told)
+
+
+def test_lead_changes_whose_data_a_type_is_about(office: Office) -> None:
+    schema = {"type": "object", "properties": {"customer": {"type": "string"}}}
+    ActionType.objects.filter(name="refund.issue").update(schema=schema)
+    url = "/admin/reviews/actiontype/refund.issue/change/"
+    lead = Browser(office.lead.user)
+    refused = lead.post(url, type_form(office, subject_path="client"))
+    assert refused.status_code == 422 and "the payload has no field client" in text(refused)
+    assert lead.post(url, type_form(office, subject_path="customer")).status_code == 302
+    office.refund.refresh_from_db()
+    assert (office.refund.subject_path, office.refund.subject_kind) == ("customer", "")
+    assert 'name="subject_path" value="customer"' in lead.get(url).content.decode()
+
+
 def test_agent_is_given_a_frame(office: Office) -> None:
     url = f"/admin/reviews/principal/{office.agent.pk}/change/"
     form = {

@@ -7,11 +7,12 @@ only, and runs no step and proposes nothing. What would block a run is reported 
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.models import OPEN
-from agents.rehearsal import Verdict, rehearse, saved, stored
+from agents.rehearsal import Journal, Verdict, rehearse, saved, stored
 
 
 class Command(BaseCommand):
@@ -25,9 +26,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["file"]:
-            journals = list(saved(options["file"].read_text(encoding="utf-8").splitlines()))
+            found: list[Journal | UUID] = list(saved(options["file"].read_text(encoding="utf-8").splitlines()))
         else:
-            journals = list(stored(states=options["state"] or OPEN, limit=options["limit"]))
+            found = list(stored(states=options["state"] or OPEN, limit=options["limit"]))
+        journals = [one for one in found if isinstance(one, Journal)]
+        if len(journals) < len(found):
+            self.stdout.write(f"{len(found) - len(journals)} runs lie sealed for this login and were not looked at")
         if options["save"]:
             lines = [json.dumps(journal.as_json(), sort_keys=True) + "\n" for journal in journals]
             options["save"].write_text("".join(lines), encoding="utf-8")
