@@ -17,6 +17,7 @@ from reviews.searchable import CUSTOMER, lookup, number_in, words
 # The row of the revision that stands, whatever was written before it.
 _TEXT = """reviews_searchtext s WHERE s.action_id = i.action_id
     AND s.revision = (SELECT x.revision FROM reviews_action x WHERE x.id = i.action_id)"""
+BY_TEXT = "SELECT s.action_id FROM reviews_searchtext s WHERE "  # by a bitmap, which is whole before its first row
 _AMOUNT = re.compile(r"[0-9][0-9_]{0,14}(\.[0-9]{1,2})?")
 # Floors that a row may name; a draw, a level and a missing threshold all read "routine".
 NAMED_FLOORS = ("hidden", "policy_error", "amount", "off_plan", "state", "confidence", "cell")
@@ -58,7 +59,7 @@ def phrase_clause(text: str, name: str) -> Clause:
     words = lookup(text)
     values = {name: pattern} | ({f"{name}w": words} if words else {})
     found = f"s.words @@ %({name}w)s::tsquery" if words else "true"
-    driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE {found}" if words else ""
+    driver = BY_TEXT + found if words else ""
     return Clause(there(f"{_TEXT} AND {found} AND {said}"), values, driver)
 
 
@@ -67,7 +68,7 @@ def _sealed_phrase(text: str, name: str) -> Clause:
     found = " & ".join(f"'{hidden(word)}'" for word in words(text))
     if not found:
         return Clause("false", {})
-    driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE s.words @@ %({name}w)s::tsquery"
+    driver = f"{BY_TEXT}s.words @@ %({name}w)s::tsquery"
     here = there(f"{_TEXT} AND s.words @@ %({name}w)s::tsquery")
     return Clause(here, {f"{name}w": found}, driver)
 
@@ -90,7 +91,7 @@ def _field(path: str, term: Term, name: str) -> Clause:
         values |= given
         drivers.append(indexed)
     condition = f"({' OR '.join(parts)})"
-    driver = f"SELECT s.action_id FROM reviews_searchtext s WHERE {condition}" if all(drivers) else ""
+    driver = BY_TEXT + condition if all(drivers) else ""
     absent = any(value.lower() == "none" for value in term.values)
     return Clause(there(f"{_TEXT} AND {condition}"), values, "" if absent else driver)
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 
 from reviews.errors import sqlstate
+from reviews.queries.contents import BY_TEXT
 from reviews.queries.cube import Cell, chosen
 from reviews.queries.filters import Filter, conditions
 from reviews.queries.orders import LONG_AGO, NEWEST, NEWEST_OVER, URGENT, Order
@@ -25,6 +26,7 @@ FROM_FEW = 0.25  # of them, to look whether few rows can match
 DIRECT = 0.35  # then straight along the order, for matches that are not rare
 FIRST_BLOCK, MOST_BLOCK = 1_000, 64_000
 FEW = 10_000  # so many candidates are sorted sooner than the queue is walked
+COMMON = 20 * FEW  # where the planner expects more, counting them is not tried: it is seldom wrong by so much
 NARROW = 0.05  # below this share of the chosen risks, cells are cut by confidence too
 
 
@@ -99,8 +101,10 @@ SELECT s.n, x.* FROM size s LEFT JOIN LATERAL (
 
 
 def drivers(wanted: Filter) -> list[str]:
-    """Where a search could start instead of at the head of the queue."""
-    return [clause.driver for clause in wanted.clauses if clause.driver]
+    """Where a search could start instead of at the head of the queue: at no word that most rows hold."""
+    values = conditions(wanted).values
+    starts = [clause.driver for clause in wanted.clauses if clause.driver]
+    return [start for start in starts if not start.startswith(BY_TEXT) or _expected(start, values) <= COMMON]
 
 
 def _from_few(wanted: Filter, order: Order, after: str, rows: int) -> Keys | None:
@@ -112,6 +116,13 @@ def _from_few(wanted: Filter, order: Order, after: str, rows: int) -> Keys | Non
         if got is not None and got[0][0] < FEW:
             return _cut([(row[1], row[2:]) for row in got if row[1] is not None], order, rows)
     return None
+
+
+def _expected(driver: str, values: dict[str, Any]) -> int:
+    """How many rows the planner's statistics let expect: good for what is frequent, a guess for what is rare."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {driver}", values)
+        return int(cursor.fetchone()[0][0]["Plan"]["Plan Rows"])
 
 
 def _few_query(wanted: Filter, order: Order, after: str, rows: int, driver: str) -> tuple[str, dict[str, Any]]:

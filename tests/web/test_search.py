@@ -122,11 +122,12 @@ def test_edit_changes_what_is_found_and_erasure_leaves_nothing(house: build.Hous
     assert ada.get("/queue/").refs == ref
 
 
-@pytest.mark.parametrize("few", [0, 10_000])
+@pytest.mark.parametrize(("few", "common"), [(0, 200_000), (10_000, 200_000), (10_000, -1)])
 def test_few_or_many_candidates_give_the_same_pages(
-    house: build.House, ada: Browser, monkeypatch: pytest.MonkeyPatch, few: int
+    house: build.House, ada: Browser, monkeypatch: pytest.MonkeyPatch, few: int, common: int
 ) -> None:
     monkeypatch.setattr(listing, "FEW", few)
+    monkeypatch.setattr(listing, "COMMON", common)
     monkeypatch.setattr("reviews.queries.counting.FEW", few)
     for number in range(7):
         build.proposed(house, "refund.issue", payload=refund(str(number), 500 + number, "lamp"), confidence=0.5)
