@@ -154,8 +154,8 @@ def main(rounds: int) -> None:
             p50=report.median(loop) * 1000, note=f"ms, from {LOOPED} single decisions",
         ),
         report.Row(
-            measure="batch / insert of as many events, guards on", value=report.ratio(whole, events), unit="x", target=5,
-            p50=report.median(events) * 1000, note="ms",
+            measure="batch / insert of as many events, guards on", value=report.ratio(whole, events), unit="x",
+            target=5, p50=report.median(events) * 1000, note="ms",
         ),
         report.Row(measure="25 decisions", value=report.median(small) * 1000, unit="ms", n=rounds),
         report.Row(measure="statements of a batch", value=max(statements), unit="", note="whatever its size"),

@@ -8,6 +8,7 @@ the order, block by block, and after one second the page shows what was found.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -118,7 +119,7 @@ def _from_few(wanted: Filter, order: Order, after: str, rows: int) -> Keys | Non
     return None
 
 
-def _expected(driver: str, values: dict[str, Any]) -> int:
+def _expected(driver: str, values: Mapping[str, Any]) -> int:
     """How many rows the planner's statistics let expect: good for what is frequent, a guess for what is rare."""
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {driver}", values)

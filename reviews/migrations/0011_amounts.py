@@ -1,0 +1,13 @@
+"""Amounts beside confidence in the index of the default order."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = (Path(__file__).parent.parent / "sql" / "0011_amounts.sql").read_text(encoding="utf-8")
+
+
+class Migration(migrations.Migration):
+    dependencies = [("reviews", "0010_hands")]
+
+    operations = [migrations.RunSQL([SQL])]
