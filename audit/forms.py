@@ -12,6 +12,7 @@ from audit.erasable import Wanted
 from audit.events import EventName
 from audit.privacy import BASES
 from audit.queries import Filters
+from audit.registry import veiled
 from audit.seal import lookup_of
 from audit.words import tokens
 
@@ -103,10 +104,17 @@ class ExportForm(_Dressed):
     )
     reason = forms.CharField(max_length=1000, label="Reason", widget=forms.Textarea(attrs={"rows": 2}))
 
-    def __init__(self, *args: Any, may_open: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, may_open: bool = True, reader: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.reader = reader
         if not may_open:
             del self.fields["opened"]
+
+    def clean_case(self) -> str:
+        case: str = self.cleaned_data["case"]
+        if why := veiled(case, self.reader):
+            raise forms.ValidationError(why)
+        return case
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

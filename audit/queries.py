@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audit import registry
-from audit.events.names import RECEIPTED
+from audit.events.names import RECEIPTED, VOTES
 from audit.health import MMD, Alarm, AnchorState, Health, alarms, anchors, health
 from audit.models import Checkpoint, Event, Job
 from audit.notes import note, proof_text
@@ -174,6 +174,12 @@ def search(filters: Filters, *, before: int | None = None, limit: int = 50) -> l
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '1s'")
         return list(Event.objects.raw(sql, [*(value for _, value in wanted), limit]))
+
+
+def unveiled(rows: Sequence[Event], reader: str) -> list[Event]:
+    """Without votes on cases that this person (pseudonym) may still vote on."""
+    closed = registry.veils_of({row.case_id for row in rows if row.name in VOTES}, reader)
+    return [row for row in rows if row.name not in VOTES or row.case_id not in closed]
 
 
 def _conditions(filters: Filters) -> tuple[list[tuple[str, Any]], bool]:

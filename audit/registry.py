@@ -35,8 +35,11 @@ Eraser = Callable[[UUID, str], bool]
 Guard = Callable[[str], str]
 """Why nothing of this case may be erased now ("the action is still open"), or an empty string."""
 
-Veil = Callable[[str, str], str]
-"""Why this person (pseudonym) may not read this case yet ("you may still vote on it"), or an empty string."""
+Veil = Callable[[Collection[str], str | None], dict[str, str]]
+"""Of these cases those that this person (pseudonym) may not read yet, and why ("you may still vote on it").
+
+Without a person: those that somebody may not.
+"""
 
 Names = Callable[[Collection[str]], dict[str, str]]
 """Pseudonyms and ids of actors to names that people know."""
@@ -95,7 +98,12 @@ def register_veil(name: str, veil: Veil) -> None:
 
 def veiled(case: str, pseudonym: str) -> str:
     """The first reason for which this person waits with reading the case; none is an empty string."""
-    return next((why for veil in _veils.values() if (why := veil(case, pseudonym))), "")
+    return veils_of([case], pseudonym).get(case, "")
+
+
+def veils_of(cases: Collection[str], pseudonym: str | None) -> dict[str, str]:
+    """Those of the cases that this person, or without one anybody, waits with reading; and why."""
+    return {case: why for veil in _veils.values() for case, why in veil(cases, pseudonym).items()}
 
 
 def register_loose(name: str, loose: Loose, related: Related) -> None:

@@ -89,9 +89,10 @@ def event_list(request: HttpRequest) -> HttpResponse:
     except OperationalError:
         form.add_error(None, "This search takes too long. Add a case, an event name, an actor or a time.")
         return render(request, "audit/events.html", {"form": form, "rows": [], **_may(request)}, status=503)
+    shown = queries.unveiled(rows[:PAGE], getattr(request.user, "pseudonym", ""))
     if before is None:
-        say_searched(request, form.cleaned_data, min(len(rows), PAGE))
-    names = names_of({row.actor_ref for row in rows})
+        say_searched(request, form.cleaned_data, len(shown))
+    names = names_of({row.actor_ref for row in shown})
     context = {
         "form": form,
         "rows": [
@@ -101,7 +102,7 @@ def event_list(request: HttpRequest) -> HttpResponse:
                 "title": title(row.name),
                 "who": names.get(row.actor_ref, row.actor_ref),
             }
-            for row in rows[:PAGE]
+            for row in shown
         ],
         "next": _next_page(request, rows),
         **_may(request),
@@ -200,7 +201,8 @@ def export(request: HttpRequest) -> HttpResponse:
     may_open = request.user.has_perm("audit.open_content")
     if request.POST.getlist("opened") and not may_open:
         raise PermissionDenied
-    form = ExportForm(request.POST or None, initial={"case": request.GET.get("case", "")[:231]}, may_open=may_open)
+    given = {"case": request.GET.get("case", "")[:231]}
+    form = ExportForm(request.POST or None, initial=given, may_open=may_open, reader=actor(request).ref)
     if request.method != "POST" or not form.is_valid():
         status = 422 if request.method == "POST" else 200
         return render(request, "audit/export.html", {"form": form, **_may(request)}, status=status)

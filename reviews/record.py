@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from audit import registry, seal
 from audit.canonical import b64
@@ -36,6 +36,7 @@ from reviews.states import Status, Verdict
 
 CHUNK = 2_000
 CLOSING = (Verdict.APPROVE, Verdict.REJECT)
+STILL_OPEN = "You may still vote on this case. Its record, which tells how others voted, opens when you have."
 KEPT_IN = {"payload": Revision, "text": Message, "message": Message, "evidence": Evidence}
 
 
@@ -49,15 +50,18 @@ def register() -> None:
     registry.register_veil("reviews", veil)
 
 
-def veil(case: str, pseudonym: str) -> str:
+def veil(cases: Collection[str], pseudonym: str | None) -> dict[str, str]:
     """Of several people each votes alone: who may still do so reads the votes of the others afterwards."""
-    if (action := _action_of(case)) is None or action.needed < 2 or action.state != Status.PENDING:
-        return ""
-    voted = action.decisions.filter(reviewer__pseudonym=pseudonym, verdict__in=CLOSING, retraction=None)
-    mine = Authority.objects.filter(group__user__pseudonym=pseudonym, group__reach__queue__deskitems__action=action)
-    if voted.exists() or not mine.filter(Q(action_type=None) | Q(action_type=action.type_id)).exists():
-        return ""
-    return "You may still vote on this case. Its record, which tells how others voted, opens when you have."
+    named = {action: case for case in cases if (action := id_in(case, "action"))}
+    shared = Action.objects.filter(pk__in=named, needed__gte=2, state=Status.PENDING)
+    if pseudonym is not None:
+        voted = Decision.objects.filter(reviewer__pseudonym=pseudonym, verdict__in=CLOSING, retraction=None)
+        mine = Authority.objects.filter(
+            Q(action_type=None) | Q(action_type=OuterRef("type_id")),
+            group__user__pseudonym=pseudonym, group__reach__queue__deskitems__action=OuterRef("pk"),
+        )  # fmt: skip
+        shared = shared.filter(Exists(mine)).exclude(Exists(voted.filter(action=OuterRef("pk"))))
+    return dict.fromkeys((named[action] for action in shared.values_list("pk", flat=True)), STILL_OPEN)
 
 
 def _action_of(case: str) -> Action | None:

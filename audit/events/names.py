@@ -114,6 +114,9 @@ WRITERS: dict[EventName, frozenset[str]] = {
     name: frozenset(role for role, names in ROLE_NAMES.items() if name in names) for name in EventName
 }
 
+VOTES = _names("decision.recorded", "decision.retracted")
+"""What a case's other voters read afterwards."""
+
 RECEIPTED = _names(
     "action.proposed", "action.edited", "decision.recorded", "decision.retracted", "question.answered",
 )  # fmt: skip

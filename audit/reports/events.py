@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection
 
 from audit import registry, seal
+from audit.events.names import VOTES
 from audit.report import Query
 from audit.tabular import Column, Line
 
@@ -92,7 +93,14 @@ def _after(query: Query) -> int:
     return int(query.after) if query.after.isdecimal() and len(query.after) < 19 else 0
 
 
+def _told(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    """A report tells no vote while somebody else may still vote on its case: the file has no single reader."""
+    waiting = registry.veils_of({row[4] for row in rows if row[2] in VOTES}, None)
+    return [row for row in rows if row[2] not in VOTES or row[4] not in waiting]
+
+
 def _named(rows: Sequence[tuple[Any, ...]]) -> Iterator[Told]:
+    rows = _told(rows)
     leaves = [json.loads(bytes(row[8])) for row in rows]
     names = registry.names_of({leaf["actor"]["ref"] for leaf in leaves})
     for row, leaf in zip(rows, leaves, strict=True):

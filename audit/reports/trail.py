@@ -101,7 +101,8 @@ R14 = Report(
     columns=COLUMNS,
     lines=_lines,
     asks=frozenset({"case"}),
-    note="After draft-sharif-agent-audit-trail (an individual draft, no standard). A record whose case began before "
+    note="Votes on a case that still waits for another stand here once it is closed. "
+    "After draft-sharif-agent-audit-trail (an individual draft, no standard). A record whose case began before "
     "the time asked for names no agent; a chain begins anew in each file.",
 )
 REPORTS = (R14,)

@@ -10,7 +10,7 @@ from audit.reports.events import Texts
 from audit.tabular import Column, Line
 from reviews.models import Action, Decision, SearchText
 from reviews.reasons import presets
-from reviews.states import Outcome
+from reviews.states import Outcome, Status
 
 WITHHELD = "withheld: opening it is a right of its own, and an event"
 
@@ -36,7 +36,10 @@ def _answers(action: Action, *, opened: bool) -> Iterator[tuple[str, object, str
     yield "How sure the system said it was", action.confidence, "stated by the agent, not calibrated"
     yield "Asked when", action.created_at, "database clock"
     yield "Which way it was sent", _routing(action), f"policy version {action.policy_version}"
-    yield from _votes(action, opened=opened)
+    if action.needed > 1 and action.state == Status.PENDING:
+        yield "Who decided", f"not closed yet: {action.needed} people decide, none knowing of the others", "state"
+    else:
+        yield from _votes(action, opened=opened)
     yield "What became of it", str(action.state).replace("_", " "), "state now"
     yield "Closed when", action.closed_at, "database clock"
 

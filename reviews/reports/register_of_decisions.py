@@ -26,7 +26,7 @@ SELECT d.id, d.created_at, 'ACT-' || i.ref, 'action:' || d.action_id, a.type_id,
   LEFT JOIN reviews_user u ON u.id = d.reviewer_id
   LEFT JOIN reviews_retraction r ON r.decision_id = d.id
  WHERE (d.created_at, d.id) > (%(at)s, %(id)s) AND d.created_at >= %(since)s AND d.created_at < %(until)s
-   AND d.purpose <> 'canary' AND (%(type)s = '' OR a.type_id = %(type)s)
+   AND d.purpose <> 'canary' AND NOT (a.state = 'pending' AND a.needed > 1) AND (%(type)s = '' OR a.type_id = %(type)s)
    AND (%(action)s::uuid IS NULL OR d.action_id = %(action)s)
  ORDER BY d.created_at, d.id LIMIT %(chunk)s
 """
@@ -98,5 +98,6 @@ R1 = Report(
     columns=COLUMNS,
     lines=_lines,
     asks=frozenset({"case", "type"}),
-    note="Reviewers stand here by pseudonym. Seeded checks are no decisions and are left out.",
+    note="Reviewers stand here by pseudonym. Seeded checks are no decisions and are left out. "
+    "A vote that waits for another's stands here once the case is closed, so that nobody reads it before voting.",
 )

@@ -199,6 +199,32 @@ def test_the_record_of_a_case_opens_to_its_voters_when_they_have_voted(house: bu
     assert grace.get("/audit/case/action:nonsense/").status == 404
 
 
+def test_search_reports_and_exports_tell_no_first_vote_to_whoever_may_cast_the_second(
+    house: build.House, grace: Browser
+) -> None:
+    rights = Permission.objects.filter(codename__in=("view_audit", "open_content", "export_audit"))
+    house.grace.user_permissions.add(*rights)
+    item = build.pending(house, "files.delete")
+    other = build.pending(house, "mail.send")
+    build.decide(house, other, name="ada")  # one voice is enough here, so nothing is hidden
+    vote = build.decide(house, item, name="ada")
+    case, told = f"action:{item.action_id}", "/audit/events/?name=decision.recorded"
+    reports = [f"/audit/reports/{name}/?case={case}" for name in ("R1", "R6", "R11", "R14")]
+
+    def ours(url: str) -> bool:
+        return str(vote.event_id) in grace.get(url).text or house.ada.pseudonym in grace.get(url).text
+
+    assert f"action:{other.action_id}" in grace.get(told).text
+    assert case not in grace.get(told).text
+    assert not any(ours(url) for url in reports)
+    refused = grace.post("/audit/export/", {"case": case, "reason": "curious"})
+    assert refused.status == 422
+    assert "may still vote" in refused.plain
+    build.decide(house, item, name="grace")
+    assert case in grace.get(told).text
+    assert [ours(url) for url in reports] == [True, False, True, True]  # R6 is about refusals
+
+
 def test_page_costs_the_same_queries_for_one_artefact_and_three(house: build.House, ada: Browser) -> None:
     counts = []
     for many in (1, 1, 3):  # the first look fills what a process remembers
