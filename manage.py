@@ -20,6 +20,7 @@ LOGINS = {
     "sync_registry": "web",
     "after_restore": "web",
     "seal_keys": "web",
+    "audit_retention": "web",
     "seed": "web",
     "propose": "web",
     "createsuperuser": "web",

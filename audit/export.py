@@ -18,8 +18,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audit import queries, registry, seal, verify
-from audit.canonical import b64, encode, stamp
+from audit.canonical import b64, encode, stamp, unb64
 from audit.dossier import dossier
+from audit.keeping import is_lawful
 from audit.notes import note, proof_text
 from audit.tiles import TileWriter
 from audit.tree import inclusion
@@ -157,12 +158,28 @@ class _Writer:
         if not checkpoints:
             raise ExportFailed("nothing is signed yet; the sequencer has not run")
         node = queries.nodes(self.status.signed_size)
-        for index, leaf in queries.case_leaves(sorted(self.request.cases or ()), self.status.signed_size):
+        for index, line in self._case_lines():
             path = inclusion(node, index, self.status.signed_size)
             proof = self.folder / "proofs" / f"{self.events:06d}.tlog-proof"
             proof.parent.mkdir(exist_ok=True)
             proof.write_text(proof_text(index, path, checkpoints[0]), encoding="utf-8")
-            self._event(file, leaf)
+            self._event(file, line)
+
+    def _case_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Each event with its index; where the one before it, or a case's end, is pruned, what is left of that.
+
+        Where more is gone than was ordered nothing is said of it, and the verifier finds the gap.
+        """
+        ends: dict[str, int] = {}
+        cases, lawful = sorted(self.request.cases or ()), self.status.min_index > 0 and is_lawful()
+        for index, leaf in queries.case_leaves(cases, self.status.signed_size):
+            before = _hash_before(leaf, ends) if lawful else None
+            if before is not None and (gone := queries.index_of(before)) is not None:
+                yield gone, line_of(None, before)
+            yield index, leaf
+        for case, seq, end in queries.pruned_ends(cases) if lawful else ():
+            if seq > ends.get(case, 0) and (gone := queries.index_of(end)) is not None:
+                yield gone, line_of(None, end)
 
     def _event(self, file: IO[bytes], leaf: bytes) -> None:
         file.write(leaf + b"\n")
@@ -217,6 +234,17 @@ class _Writer:
         with (self.folder / name).open("wb") as file:
             for line in lines:
                 file.write(line + b"\n")
+
+
+def _hash_before(leaf: bytes, ends: dict[str, int]) -> bytes | None:
+    """The hash that this event follows, where that event is not here. `ends`: the last number of each case."""
+    try:
+        chain = json.loads(leaf)["case"]
+        follows = chain["seq"] == ends.get(chain["id"], 0) + 1
+        ends[chain["id"]] = chain["seq"]
+        return None if follows else unb64(chain["prev"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None  # a damaged entry: the verifier says so
 
 
 def line_of(leaf: bytes | None, leaf_hash: bytes) -> bytes:

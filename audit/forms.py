@@ -6,13 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils import timezone
 
 from audit.erasable import Wanted
 from audit.events import EventName
+from audit.keeping import PRUNABLE, WORDS
 from audit.privacy import BASES
 from audit.queries import Filters
-from audit.registry import veiled
+from audit.registry import case_named, veiled
+from audit.retention import CEILING, FLOOR
 from audit.seal import lookup_of
 from audit.words import tokens
 
@@ -38,6 +41,23 @@ class Moment(forms.DateTimeField):
             return super().prepare_value(value)
 
 
+NUMBER = re.compile(r"(?<!\S)[a-z]{2,8}-[0-9]{1,15}(?!\S)", re.IGNORECASE | re.ASCII)
+
+
+CASE_HELP = "Such as ACT-1017, or action:019a…"
+KIND_AND_ID = RegexValidator(r"^[a-z][a-z_]{0,30}:.{1,200}\Z", "There is no such case.")
+
+
+class CaseField(forms.CharField):
+    """A case by its own name, or by the number that people know it by: ACT-1017."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(required=False, max_length=231, label="Case", help_text=CASE_HELP, **more)
+
+    def to_python(self, value: Any) -> Any:
+        return case_named(str(super().to_python(value)))
+
+
 class _Dressed(forms.Form):
     """Fields that look like those of the desk."""
 
@@ -51,7 +71,7 @@ class _Dressed(forms.Form):
 class SearchForm(_Dressed):
     """Filters in the URL; everything optional. Times are UTC."""
 
-    case = forms.CharField(required=False, max_length=231, label="Case")
+    case = CaseField()
     words = forms.CharField(required=False, max_length=200, label="Words in texts")
     name = forms.ChoiceField(required=False, choices=NAMES, label="Event")
     actor = forms.CharField(required=False, max_length=200, label="Person or program")
@@ -77,9 +97,18 @@ class SearchForm(_Dressed):
         for name, value in values.items():
             if isinstance(value, str) and "\0" in value:
                 self.add_error(name, "A NUL cannot be searched for.")
-        if values.get("words") and not tokens(values["words"]):
-            self.add_error("words", "There is no word of two letters or more in it.")
+        if values.get("words") and "words" not in self.errors:
+            self._take_number(values)
         return values
+
+    def _take_number(self, values: dict[str, Any]) -> None:
+        """A number among the words names the case; what is left of them is looked for in it."""
+        number = NUMBER.search(values["words"])
+        named = case_named(number[0]) if number else ""
+        if number and named != number[0] and not values.get("case"):
+            values["case"], values["words"] = named, values["words"].replace(number[0], " ").strip()
+        if values["words"] and not tokens(values["words"]):
+            self.add_error("words", "There is no word of two letters or more in it.")
 
     def filters(self) -> Filters:
         """Of a valid form."""
@@ -90,7 +119,7 @@ class SearchForm(_Dressed):
 class ExportForm(_Dressed):
     """What to export, which texts to open, and why. Filters choose whole cases."""
 
-    case = forms.CharField(required=False, max_length=231, label="Case", help_text="Such as action:019a…")
+    case = CaseField(validators=[KIND_AND_ID])
     type = forms.CharField(required=False, max_length=63, label="Action type", help_text="Such as refund.issue")
     agent = forms.CharField(required=False, max_length=200, label="Agent")
     since = Moment(required=False, label="From (UTC)", widget=MOMENT)
@@ -133,7 +162,7 @@ class ExportForm(_Dressed):
 class FindForm(_Dressed):
     """Whose texts: exactly one way to find them."""
 
-    case = forms.CharField(required=False, max_length=231, label="Case", help_text="Such as action:019a…")
+    case = CaseField()
     kind = forms.RegexField(
         r"^[a-z][a-z0-9_]{0,62}$", required=False, label="Kind of subject", help_text="The payload's field: customer_id"
     )
@@ -194,9 +223,7 @@ class HoldForm(_Dressed):
         choices=[("case", "One case"), ("subject", "Everything about one subject"), ("type", "Every action of a type")],
         label="Keeps",
     )
-    case = forms.RegexField(
-        r"^[a-z][a-z_]{0,30}:.{1,200}$", required=False, label="Case", help_text="Such as action:019a…"
-    )
+    case = CaseField(validators=[KIND_AND_ID])
     kind = forms.RegexField(r"^[a-z][a-z0-9_]{0,62}$", required=False, label="Kind of subject", help_text="customer_id")
     value = forms.CharField(required=False, max_length=300, label="Its value")
     type = forms.CharField(required=False, max_length=63, label="Action type", help_text="Such as refund.issue")
@@ -221,3 +248,40 @@ class HoldForm(_Dressed):
 
 class LiftForm(_Dressed):
     reason = forms.CharField(max_length=1000, label="Reason", widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class PeriodForm(_Dressed):
+    """How long a class of events is kept at least, and why that changes."""
+
+    days = forms.IntegerField(
+        min_value=FLOOR,
+        max_value=CEILING,
+        label="Days",
+        help_text=f"{FLOOR} (six months) at least; a shorter period prunes nothing by itself.",
+    )
+    reason = forms.CharField(max_length=1000, label="Reason", widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class PruneForm(_Dressed):
+    """Which classes a pruning is about, and optionally where it ends."""
+
+    classes = forms.MultipleChoiceField(
+        choices=[(name, WORDS[name]) for name in PRUNABLE], label="Kinds of events", widget=forms.CheckboxSelectMultiple
+    )
+    below = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**53,
+        label="Only entries below index",
+        help_text="Left empty: as far as periods and holds allow.",
+    )
+
+
+class OrderForm(_Dressed):
+    """Why, and the word that is typed before anything goes."""
+
+    reason = forms.CharField(max_length=1000, label="Reason", widget=forms.Textarea(attrs={"rows": 2}))
+    sure = forms.RegexField(
+        r"^(?i:prune)$", label="Type prune to confirm", error_messages={"invalid": "Type the word prune."}
+    )
+    seen = forms.RegexField(r"^[0-9a-f]{64}$", widget=forms.HiddenInput)

@@ -9,6 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils import timezone
 
+from audit.registry import case_named
 from audit.report import Query, Report
 
 BACK, LONGEST = 30, 366  # days
@@ -48,9 +49,9 @@ class ReportForm(forms.Form):
         return given | {"first": first, "last": last}
 
     def query(self, *, chunk: int, opened: bool) -> Query:
-        """Of a valid form. A case without a kind is an action's id."""
+        """Of a valid form. A case is named by its number, or by its id; without a kind that is an action's."""
         given = self.cleaned_data
-        case = (given.get("case") or "").strip()
+        case = case_named((given.get("case") or "").strip())
         return Query(
             since=_midnight(given["first"]),
             until=_midnight(given["last"] + timedelta(days=1)),

@@ -1,4 +1,4 @@
-"""Exports and verifications that somebody asked for. web writes the request, the keeper's subprocess does the work."""
+"""Exports, verifications and prunings that somebody asked for. web writes the request, the keeper's process works."""
 
 import contextlib
 import json
@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -23,10 +24,12 @@ from audit.export import ExportFailed, Request, export
 from audit.ids import uuid7
 from audit.models import Job
 from audit.reconcile import reconcile
+from audit.retention import RetentionRefused, is_signed, order, prune
 from audit.services import fresh, record
 
 KEEP = 20
 MOST_CASES = 2_000  # of one filtered export
+PATIENCE, LOOK = 60.0, 0.25  # seconds that a pruning waits for the signature over its order, and between two looks
 TAKE = """
     UPDATE audit.job SET state = 'running', started = clock_timestamp()
     WHERE id = (SELECT id FROM audit.job WHERE state = 'waiting' ORDER BY created LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -85,6 +88,15 @@ def request_export(
     return job
 
 
+@transaction.atomic
+def request_pruning(
+    *, classes: Sequence[str], below: int | None, seen: bytes | None, reason: str, actor: Actor, request: str = ""
+) -> UUID:
+    """Order a pruning and ask the keeper to carry it out. Raises RetentionRefused, NotFresh."""
+    ordered = order(classes=classes, below=below, seen=seen, reason=reason, actor=actor, request=request)
+    return _insert("prune", actor, {"order": str(ordered), "classes": list(classes)})
+
+
 def _insert(kind: str, actor: Actor, params: Mapping[str, Any]) -> UUID:
     job = uuid7()
     with connection.cursor() as cursor:
@@ -105,7 +117,7 @@ def run_next_job() -> bool:
         return False
     job = Job.objects.get(id=row[0])
     try:
-        result = _verify(job) if job.kind == "verify" else _export(job)
+        result = WORK[job.kind](job)
     except Exception as error:  # the page must say what happened, whatever it was
         _update(job.id, state="failed", result={"error": f"{type(error).__name__}: {error}"[:500]})
         raise
@@ -140,13 +152,27 @@ def _chosen(filters: Mapping[str, Any]) -> list[str]:
 
 
 def _export(job: Job) -> dict[str, Any]:
+    """Rows and record are compared first. An export is made in any case: it is what others judge by."""
+    differing = reconcile()
+    if differing:
+        _say_verified(job.id, _signed() | {"exit": 1, "findings": differing})
     place = _make(job)
     archive = place.with_suffix(".zip")
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as pack:
         for path in sorted(p for p in place.rglob("*") if p.is_file()):
             pack.write(path, Path(f"export-{job.id}") / path.relative_to(place))
     shutil.rmtree(place)
-    return {"file": archive.name, "bytes": archive.stat().st_size}
+    told = {"reconciled": _names(differing), "findings": differing}
+    return {"file": archive.name, "bytes": archive.stat().st_size, **told}
+
+
+def _names(findings: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [finding["name"] for finding in findings]
+
+
+def _signed() -> dict[str, Any]:
+    newest = queries.newest_checkpoint()
+    return {"size": 0, "root": bytes(32).hex()} if newest is None else {"size": newest.size, "root": newest.root.hex()}
 
 
 def _verify(job: Job) -> dict[str, Any]:
@@ -160,6 +186,18 @@ def _verify(job: Job) -> dict[str, Any]:
     found = _with_reconciliation(found)
     _say_verified(job.id, found)
     return found
+
+
+def _prune(job: Job) -> dict[str, Any]:
+    """Once the order lies under a signed checkpoint; what may go is judged again by the database."""
+    ordered, until = UUID(job.params["order"]), time.monotonic() + PATIENCE
+    _progress(job.id, "sign", 0, 0)
+    while not is_signed(ordered):
+        if time.monotonic() > until:
+            raise RetentionRefused("the order has no signed checkpoint; is the sequencer running? Then order it again")
+        time.sleep(LOOK)
+    _progress(job.id, "prune", 0, 0)
+    return {"order": str(ordered), "pruned": prune(ordered)}
 
 
 def _copies_outside(folder: Path) -> list[str]:
@@ -179,11 +217,12 @@ def _copies_outside(folder: Path) -> list[str]:
 
 def _with_reconciliation(found: dict[str, Any]) -> dict[str, Any]:
     """The verifier's findings, and those that only the database can show: columns that say other than their leaf."""
-    known = {finding["name"] for finding in found["findings"]}
-    more = [finding for finding in reconcile() if finding["name"] not in known]
+    known, differing = set(_names(found["findings"])), reconcile()
+    more = [finding for finding in differing if finding["name"] not in known]
+    found |= {"reconciled": _names(differing)}
     if not more:
         return found
-    names = " ".join(finding["name"] for finding in more)
+    names = " ".join(_names(more))
     return found | {"exit": 1, "verdict": f"TAMPERED: {names}", "findings": [*found["findings"], *more]}
 
 
@@ -207,7 +246,7 @@ def _say_verified(job: UUID, found: dict[str, Any]) -> None:
         size=found["size"],
         root=bytes.fromhex(found["root"]),
         outcome=OUTCOMES[found["exit"]],
-        findings=[finding["name"] for finding in found["findings"]],
+        findings=_names(found["findings"]),
     )
     chain = fresh(f"verification:{job}")
     record([prepare(name=events.EventName.AUDIT_VERIFIED, data=data, chain=chain, actor=Actor("system", "keeper"))])
@@ -231,3 +270,6 @@ def _forget_old() -> None:
     archives = sorted(folder().glob("*.zip"), key=lambda path: path.stat().st_mtime)
     for path in archives[: -KEEP or None]:
         path.unlink(missing_ok=True)
+
+
+WORK: dict[str, Callable[[Job], dict[str, Any]]] = {"export": _export, "verify": _verify, "prune": _prune}

@@ -34,6 +34,7 @@ class Event(models.Model):
             ("verify_audit", "May start a verification"),
             ("erase_content", "May erase committed texts"),
             ("hold_content", "May place and lift legal holds"),
+            ("prune_audit", "May set how long events are kept, and order prunings"),
         )
 
     def __str__(self) -> str:
@@ -94,7 +95,7 @@ class Content(models.Model):
 
 
 class Job(models.Model):
-    """An export or a verification that somebody asked for; the keeper carries it out."""
+    """An export, a verification or a pruning that somebody asked for; the keeper carries it out."""
 
     id = models.UUIDField(primary_key=True)
     kind = models.TextField()

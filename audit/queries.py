@@ -79,6 +79,24 @@ def case_leaves(cases: Sequence[str], size: int) -> Iterator[tuple[int, bytes]]:
             yield index, bytes(leaf)
 
 
+def index_of(leaf_hash: bytes) -> int | None:
+    """Where this hash stands in the tree. Reads the whole of it: hashes have no index."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT leaf_index FROM audit.leaf WHERE leaf_hash = %s LIMIT 1", [leaf_hash])
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def pruned_ends(cases: Sequence[str]) -> list[tuple[str, int, bytes]]:
+    """Of these cases: number and hash of the newest event that was pruned."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT case_id, case_seq, leaf_hash FROM audit.pruned_case WHERE case_id = ANY (%s) ORDER BY case_id",
+            [list(cases)],
+        )
+        return [(case, seq, bytes(leaf_hash)) for case, seq, leaf_hash in cursor.fetchall()]
+
+
 def nodes(size: int, *, published: bool = True) -> Node:
     """Subtree roots of the tree of `size` leaves: full upper tiles from the anchor folder, the rest from rows.
 
@@ -284,6 +302,11 @@ def job(job_id: UUID) -> Job | None:
 def newest_job(kind: str) -> Job | None:
     """The last finished job of this kind."""
     return Job.objects.filter(kind=kind, state__in=("done", "failed")).order_by("-created").first()
+
+
+def newest_comparison() -> Job | None:
+    """The last job that compared the record with the desk's rows."""
+    return Job.objects.filter(state="done", result__has_key="reconciled").order_by("-finished").first()
 
 
 def jobs(limit: int = 10) -> list[Job]:

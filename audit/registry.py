@@ -50,6 +50,10 @@ Related = Callable[[str], Iterator[str]]
 """Other cases that hold texts of the same matter: an action's run."""
 Refs = Callable[[str], Collection[str]]
 """Pseudonyms and ids of whoever goes by this name."""
+CaseOf = Callable[[str], str]
+"""The case that a short name (ACT-1017) stands for, or an empty string."""
+ShortNames = Callable[[Collection[str]], dict[str, str]]
+"""Cases to the short names that people know them by; a case with several has them apart by commas."""
 
 _loose: dict[str, tuple[Loose, Related]] = {}
 _refs: dict[str, Refs] = {}
@@ -59,6 +63,7 @@ _erasers: dict[str, Eraser] = {}
 _guards: dict[str, Guard] = {}
 _veils: dict[str, Veil] = {}
 _names: dict[str, Names] = {}
+_cases: dict[str, tuple[CaseOf, ShortNames]] = {}
 _reports: dict[str, Report] = {}
 
 
@@ -138,6 +143,23 @@ def names_of(refs: Collection[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for names in _names.values():
         found |= names(refs)
+    return found
+
+
+def register_cases(name: str, case_of: CaseOf, short_names: ShortNames) -> None:
+    _cases[name] = (case_of, short_names)
+
+
+def case_named(words: str) -> str:
+    """The case that somebody means: by a short name that an app knows, else by the words as they are."""
+    return next((case for case_of, _ in _cases.values() if (case := case_of(words))), words)
+
+
+def short_names_of(cases: Collection[str]) -> dict[str, str]:
+    """What people call these cases; those without a short name are left out."""
+    found: dict[str, str] = {}
+    for _, short_names in _cases.values():
+        found |= short_names(cases)
     return found
 
 

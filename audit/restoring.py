@@ -49,9 +49,10 @@ def lost_events(folder: Path) -> Lost:
     if old.size <= restored:
         raise NotRestored(f"nothing was lost: {folder} has {old.size} entries, {restored} were restored")
     leaves = list(_entries(folder, restored, old.size))
-    if root_of([*queries.leaf_hashes(0, restored), *map(leaf_hash, leaves)]) != old.root:
+    hashes = [leaf_hash(leaf) if leaf else _pruned(folder, restored + at, old.size) for at, leaf in enumerate(leaves)]
+    if root_of([*queries.leaf_hashes(0, restored), *hashes]) != old.root:
         raise NotRestored(f"the entries in {folder} are not those that its checkpoint signs")
-    return Lost(restored, old.size, [json.loads(leaf) for leaf in leaves])
+    return Lost(restored, old.size, [json.loads(leaf) for leaf in leaves if leaf])
 
 
 def _reopened_at() -> int:
@@ -73,6 +74,16 @@ def _entries(folder: Path, start: int, stop: int) -> Iterator[bytes]:
         for place, leaf in enumerate(_bundle(folder, bundle, min(WIDTH, stop - bundle * WIDTH))):
             if start <= bundle * WIDTH + place < stop:
                 yield leaf
+
+
+def _pruned(folder: Path, index: int, size: int) -> bytes:
+    """The hash of an entry that was pruned from the folder too, from its tile; compared with the signed root."""
+    tile, place = divmod(index, WIDTH)
+    path = folder / tile_path(0, tile, min(WIDTH, size - tile * WIDTH))
+    try:
+        return path.read_bytes()[32 * place : 32 * place + 32]
+    except OSError as error:
+        raise NotRestored(f"the folder lacks the tile of entry {index}: {error}") from error
 
 
 def _bundle(folder: Path, index: int, width: int) -> Iterator[bytes]:

@@ -1,154 +1,31 @@
-"""What is kept, since when, for how long at least; setting the periods, and ordering and carrying out a pruning.
+"""Setting the periods, and ordering and carrying out a pruning.
 
 Whoever orders cannot delete, and whoever deletes cannot order: `order` is web's and leaves the event that says what
 goes; `prune` is the keeper's login's, once the event lies under a signed checkpoint. The rules are the database's.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 
 from audit import events
 from audit.entries import Actor, Chain, prepare
+from audit.keeping import PRUNABLE, WORDS, kept, prunable
 from audit.privacy import demand_fresh
 from audit.services import fresh, load_chain, record, uuid7
 
-WORDS = {
-    "decisions": "Actions, votes, messages, evidence, effects, checks",
-    "runs": "Runs of agents",
-    "rules": "Policy, levels, types, stops, people's rights, incidents",
-    "access": "Sign-ins, searches, exports, opened texts",
-    "privacy": "Erasures, legal holds, prunings",
-    "log": "The log's own keys, alarms and beginnings",
-}
-PRUNABLE = ("decisions", "runs", "access")
 FLOOR, CEILING = 184, 36_525
 CODES = ("AU001", "AU007", "AU008", "55P03")
-KEPT = """
-    SELECT r.class, r.days, k.oldest, clock_timestamp() - make_interval(days => r.days)
-    FROM audit.retention r LEFT JOIN LATERAL (
-        SELECT min(x.at) AS oldest FROM audit.event_name n, LATERAL (
-            SELECT e.at FROM audit.event_web e WHERE e.name = n.name ORDER BY e.n LIMIT 1) x
-        WHERE audit.retention_class(n.name) = r.class) k ON true
-    ORDER BY r.days DESC, r.class
-"""
-ORDERS = """
-    SELECT e.id, e.at, l.leaf_index, d.data, e.actor_ref FROM audit.event_web e LEFT JOIN audit.leaf l USING (n),
-         LATERAL (SELECT convert_from(e.leaf, 'UTF8')::jsonb -> 'data' AS data) d
-    WHERE e.name = 'retention.pruned' ORDER BY e.n DESC LIMIT %s
-"""
-GONE = """
-    SELECT count(*) FROM audit.leaf l WHERE l.leaf_index < (SELECT min_index FROM audit.head)
-       AND NOT EXISTS (SELECT FROM audit.event e WHERE e.n = l.n)
+SIGNED = """
+    SELECT EXISTS (SELECT FROM audit.event_web e JOIN audit.leaf l USING (n)
+                   WHERE e.id = %s AND l.leaf_index < (
+                       SELECT max(c.size) FROM audit.checkpoint c WHERE c.signature IS NOT NULL))
 """
 
 
 class RetentionRefused(RuntimeError):
     """The period was not set, or nothing was pruned; the message says why."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """One class of events. `oldest` is the first one that is here; None where there is none yet."""
-
-    name: str
-    words: str
-    days: int
-    oldest: datetime | None
-    since: datetime
-
-    @property
-    def prunable(self) -> bool:
-        """Whether such events ever go. The others say why these look as they do, and stay as long as the log."""
-        return self.name in PRUNABLE
-
-    @property
-    def has_over(self) -> bool:
-        """Whether some of it has been kept for longer than it has to be."""
-        return self.oldest is not None and self.oldest < self.since
-
-
-def kept() -> list[Kept]:
-    """The statement of what is kept since when."""
-    with connection.cursor() as cursor:
-        cursor.execute(KEPT)
-        return [Kept(name, WORDS.get(name, name), days, oldest, since) for name, days, oldest, since in cursor]
-
-
-@dataclass(frozen=True)
-class Prunable:
-    """Up to which index entries of the classes may go, how many they are, and what stops there."""
-
-    below: int
-    stopped_by: str
-    count: int
-    gone: int
-    digest: bytes
-
-
-def prunable(classes: Sequence[str] = PRUNABLE, *, below: int | None = None) -> Prunable:
-    """What could go now. With `below`: only entries below it."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")  # it reads the whole log
-        cursor.execute("SELECT below, stopped_by FROM audit.prune_limit(%s)", [list(classes)])
-        limit, stopped_by = cursor.fetchone()
-        wanted = limit if below is None else min(limit, below)
-        cursor.execute("SELECT count, gone, digest FROM audit.pruning(%s, %s)", [wanted, list(classes)])
-        count, gone, digest = cursor.fetchone()
-    return Prunable(wanted, stopped_by, count, gone, bytes(digest))
-
-
-@dataclass(frozen=True)
-class Order:
-    """A pruning as its event tells it; `index` None while it has no place in the tree."""
-
-    id: UUID
-    at: datetime
-    index: int | None
-    below: int
-    periods: list[dict[str, Any]]
-    count: int
-    gone: int
-    by: str
-
-
-def orders(limit: int = 20) -> list[Order]:
-    """Ordered prunings, newest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(ORDERS, [limit])
-        return [_order(*row) for row in cursor.fetchall()]
-
-
-def _order(event: UUID, at: datetime, index: int | None, data: str, by: str) -> Order:
-    told = json.loads(data)
-    return Order(event, at, index, told["below"], told["periods"], told["count"], told["gone"], by)
-
-
-def min_index() -> int:
-    """Below it, entries of pruned classes are gone."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT min_index FROM audit.head")
-        return int(cursor.fetchone()[0])
-
-
-def gone() -> int:
-    """How many entries are pruned."""
-    with connection.cursor() as cursor:
-        cursor.execute(GONE)
-        return int(cursor.fetchone()[0])
-
-
-def is_pruned(case: str) -> bool:
-    """Whether events of this case were pruned."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM audit.pruned_case WHERE case_id = %s)", [case])
-        found: bool = cursor.fetchone()[0]
-    return found
 
 
 @transaction.atomic
@@ -170,8 +47,19 @@ def set_period(*, name: str, days: int, reason: str, actor: Actor, request: str 
 
 
 @transaction.atomic
-def order(*, classes: Sequence[str], below: int | None = None, reason: str, actor: Actor, request: str = "") -> UUID:
-    """Say in the log which entries are to go. `prune` carries it out once this lies under a signed checkpoint."""
+def order(
+    *,
+    classes: Sequence[str],
+    below: int | None = None,
+    seen: bytes | None = None,
+    reason: str,
+    actor: Actor,
+    request: str = "",
+) -> UUID:
+    """Say in the log which entries are to go. `prune` carries it out once this lies under a signed checkpoint.
+
+    `seen` is the digest that a preview showed: if something else would go now, nothing is ordered.
+    """
     demand_fresh(actor)
     chosen = [one for one in kept() if one.name in classes and one.prunable]
     if not chosen or len(chosen) != len(set(classes)):
@@ -181,6 +69,8 @@ def order(*, classes: Sequence[str], below: int | None = None, reason: str, acto
     found = prunable([one.name for one in chosen], below=below)
     if not found.count:
         raise RetentionRefused(f"nothing may go; stopped by {found.stopped_by}")
+    if seen is not None and seen != found.digest:
+        raise RetentionRefused("what may go has changed since it was shown; look again")
     data = events.RetentionPruned(
         below=found.below, periods=[events.Period(name=one.name, days=one.days) for one in chosen],
         count=found.count, gone=found.gone, digest=found.digest, authoriser=actor.ref,
@@ -195,9 +85,17 @@ def _say(name: events.EventName, data: events.EventData, chain: Chain, reason: s
     return entry.id
 
 
+def is_signed(event: UUID) -> bool:
+    """Whether this event lies under a signed checkpoint."""
+    with connection.cursor() as cursor:
+        cursor.execute(SIGNED, [event])
+        found: bool = cursor.fetchone()[0]
+    return found
+
+
 @transaction.atomic
 def prune(ordered: UUID) -> int:
-    """Delete what this event names, and nothing else; how many went. Login: router."""
+    """Delete what this event names with its texts, and nothing else; how many entries went. Login: router."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         try:

@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from audit import events, services
+from audit.forgetting import Forgetting
 from audit.notes import BadNote, Checkpoint, Signer, checkpoint_body, note
 from audit.publish import Publication, read_anchor
 from audit.tiles import WIDTH
@@ -67,6 +68,7 @@ class Sequencer:
         self.publication: Publication | None = None
         self.shown = 0
         self.retry_at = 0.0
+        self.forgetting = Forgetting()
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. A lost connection costs the leadership; the guard runs again before the next batch."""
@@ -286,6 +288,7 @@ class Sequencer:
             self.shown = size
         else:
             folder.renew(text)
+        self.forgetting.turn(self.folder, folder.tiles)
 
 
 def _since(published: int) -> Iterator[tuple[bytes, bytes | None]]:

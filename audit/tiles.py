@@ -32,6 +32,11 @@ def put(path: Path, body: bytes, *, lasting: bool = False) -> None:
     draft.replace(path)
 
 
+def packed(leaf: bytes) -> bytes:
+    """An entry as bundles hold it; a pruned one is an empty place."""
+    return len(leaf).to_bytes(2) + leaf
+
+
 class TileWriter:
     """Turns leaves into tile files, keeping at most 255 hashes of each level in memory."""
 
@@ -51,7 +56,7 @@ class TileWriter:
     def add(self, leaf_hash: bytes, leaf: bytes | None = None, *, write: bool = True) -> None:
         """The next leaf. With `write` off the files are there already, and only the state is rebuilt."""
         if self.entries:
-            self.bundle.append(b"" if leaf is None else len(leaf).to_bytes(2) + leaf)
+            self.bundle.append(b"" if leaf is None else packed(leaf))
         self._push(0, leaf_hash, write=write)
 
     def _push(self, level: int, item: bytes, *, write: bool) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from audit import views, views_privacy, views_receipts, views_reports
+from audit import views, views_privacy, views_receipts, views_reports, views_retention
 
 app_name = "audit"
 
@@ -21,6 +21,9 @@ urlpatterns = [
     path("erasures/", views_privacy.erasures, name="erasures"),
     path("holds/", views_privacy.holds, name="holds"),
     path("holds/<uuid:hold>/lift/", views_privacy.lift, name="lift"),
+    path("retention/", views_retention.overview, name="retention"),
+    path("retention/prune/", views_retention.prune, name="prune"),
+    path("retention/<slug:name>/", views_retention.period, name="period"),
     path("job/<uuid:job>/", views.job, name="job"),
     path("job/<uuid:job>/file/", views.download, name="download"),
 ]

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit import events, jobs, queries, services
 from audit.forms import ExportForm, SearchForm
-from audit.registry import names_of, veiled
-from audit.retention import is_pruned, kept, min_index
+from audit.keeping import is_pruned, kept, pruned
+from audit.registry import case_named, names_of, short_names_of, veiled
 from audit.sessions import last_proof
 from audit.timeline import short, title
 
@@ -54,7 +54,7 @@ def request_id(request: HttpRequest) -> str:
 
 
 def _may(request: HttpRequest) -> dict[str, bool]:
-    rights = ("open_content", "export_audit", "verify_audit", "erase_content")
+    rights = ("open_content", "export_audit", "verify_audit", "erase_content", "prune_audit")
     return {f"may_{right.partition('_')[0]}": request.user.has_perm(f"audit.{right}") for right in rights}
 
 
@@ -67,10 +67,12 @@ def integrity(request: HttpRequest) -> HttpResponse:
         "checkpoint": queries.newest_checkpoint(),
         "delay": queries.merge_delay(),
         "verified": queries.newest_job("verify"),
+        "compared": queries.newest_comparison(),
         "jobs": queries.jobs(),
         "vkeys": queries.vkeys(),
         "sealing": settings.SEALING,
         "kept": kept(),
+        "pruned": pruned(),
         **_may(request),
     }
     return render(request, "audit/integrity.html", context)
@@ -92,13 +94,14 @@ def event_list(request: HttpRequest) -> HttpResponse:
     shown = queries.unveiled(rows[:PAGE], getattr(request.user, "pseudonym", ""))
     if before is None:
         say_searched(request, form.cleaned_data, len(shown))
-    names = names_of({row.actor_ref for row in shown})
+    names, known = names_of({row.actor_ref for row in shown}), short_names_of({row.case_id for row in shown})
     context = {
         "form": form,
         "rows": [
             {
                 "event": row,
                 "short": short(row.case_id),
+                "known": known.get(row.case_id, ""),
                 "title": title(row.name),
                 "who": names.get(row.actor_ref, row.actor_ref),
             }
@@ -139,20 +142,25 @@ def say_searched(request: HttpRequest, values: Mapping[str, Any], found: int) ->
 
 @needs("view_audit")
 def case(request: HttpRequest, case: str) -> HttpResponse:
-    """The timeline of a case. Opening its texts is a POST, because it is recorded."""
+    """The timeline of a case, also by its number. Opening its texts is a POST, because it is recorded."""
+    if (named := case_named(case)) != case:
+        return redirect("audit:case", case=named)
     opened = request.method == "POST"
     if opened and not request.user.has_perm("audit.open_content"):
         raise PermissionDenied
     if why := veiled(case, getattr(request.user, "pseudonym", "")):
         raise PermissionDenied(why)
-    rows = queries.timeline(case, opened=opened)
-    if not rows and is_pruned(case):
-        return render(request, "audit/pruned.html", {"case": case, "below": min_index()}, status=404)
+    rows, cut = queries.timeline(case, opened=opened), is_pruned(case)
+    known = short_names_of([case]).get(case, "")
+    if not rows and cut:
+        context = {"case": case, "known": known, "below": pruned().min_index}
+        return render(request, "audit/pruned.html", context, status=404)
     if not rows:
         raise Http404
     if opened:
         _say_opened(request, case)
-    return render(request, "audit/case.html", {"case": case, "rows": rows, "opened": opened, **_may(request)})
+    context = {"case": case, "known": known, "cut": cut, "rows": rows, "opened": opened, **_may(request)}
+    return render(request, "audit/case.html", context)
 
 
 @transaction.atomic

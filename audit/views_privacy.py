@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from audit import erasable, privacy
 from audit.forms import EraseForm, FindForm, HoldForm, LiftForm
-from audit.registry import names_of
+from audit.registry import names_of, short_names_of
 from audit.services import ErasureRefused
 from audit.sessions import is_fresh
 from audit.views import actor, needs, request_id, say_searched
@@ -21,7 +21,7 @@ from audit.views import actor, needs, request_id, say_searched
 PAGE = 50
 
 
-def _stale(request: HttpRequest) -> HttpResponseBase | None:
+def stale(request: HttpRequest) -> HttpResponseBase | None:
     """The way to a fresh sign-in and back, where the last one is too long ago."""
     if is_fresh(actor(request).stepped_up_at):
         return None
@@ -32,7 +32,7 @@ def _stale(request: HttpRequest) -> HttpResponseBase | None:
 @needs("erase_content")
 def erase(request: HttpRequest) -> HttpResponseBase:
     """Find, look at what would go and what stays, then erase exactly that."""
-    if away := _stale(request):
+    if away := stale(request):
         return away
     find = FindForm(request.GET or None)
     if not request.GET or not find.is_valid():
@@ -59,9 +59,11 @@ def _preview(
     cases = erasable.cases_of(wanted)
     found = erasable.texts_of(cases.names, person=wanted.person)
     slots = [slot for case in found for slot in case.erasable]
+    known = short_names_of({case.case for case in found})
     form.initial["seen"] = ",".join(f"{slot.event} {slot.field}" for slot in slots)
     context: dict[str, Any] = {
-        "find": find, "form": form, "found": found, "count": len(slots), "alarm": alarm,
+        "find": find, "form": form, "count": len(slots), "alarm": alarm,
+        "found": [(case, known.get(case.case, "")) for case in found],
         "cases": len([case for case in found if case.erasable]), "looked": True, "sealing": settings.SEALING,
         "more": cases.more, "seen": form.initial["seen"],
     }  # fmt: skip
@@ -110,7 +112,7 @@ def holds(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         if not may:
             raise PermissionDenied
-        if away := _stale(request):
+        if away := stale(request):
             return away
         form = HoldForm(request.POST)
         if form.is_valid():
@@ -137,9 +139,10 @@ def _place(request: HttpRequest, form: HoldForm) -> HttpResponse:
 def _holds_page(request: HttpRequest, form: HoldForm, status: int) -> HttpResponse:
     rows = erasable.holds()
     names = names_of({row.placed_by for row in rows})
+    known = short_names_of({row.target for row in rows if row.scope == "case"})
     context = {
         "form": form,
-        "rows": [(row, names.get(row.placed_by, row.placed_by)) for row in rows],
+        "rows": [(row, names.get(row.placed_by, row.placed_by), known.get(row.target, "")) for row in rows],
         "may_hold": request.user.has_perm("audit.hold_content"),
         "may_open": request.user.has_perm("audit.open_content"),
     }
@@ -153,7 +156,7 @@ def lift(request: HttpRequest, hold: UUID) -> HttpResponseBase:
     row = next((one for one in erasable.holds(standing=True) if one.id == hold), None)
     if row is None:
         raise Http404
-    if away := _stale(request):
+    if away := stale(request):
         return away
     form = LiftForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

@@ -55,6 +55,7 @@ GRANTS: list[Grant] = [
     # Visits: the router sees why, web sees the view without it.
     Grant("router", "reviews_item", "SELECT INSERT UPDATE"),
     Grant("web", "reviews_item_desk", f"SELECT UPDATE({VISIT})"),
+    Grant("router", "reviews_item_desk", "SELECT"),
     Grant(READERS, "reviews_cube", "SELECT"),
     # Seeded checks: the router knows them; web seeds, decides and is told, each by its function.
     Grant("router", "reviews_canary", "SELECT"),

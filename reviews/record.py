@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from reviews.models import (
     Attempt,
     Authority,
     Decision,
+    DeskItem,
     Evidence,
     EvidenceBody,
     Message,
@@ -35,6 +37,7 @@ from reviews.models import (
 from reviews.states import Status, Verdict
 
 CHUNK = 2_000
+NUMBER = re.compile(r"ACT-([0-9]{1,15})", re.IGNORECASE | re.ASCII)
 CLOSING = (Verdict.APPROVE, Verdict.REJECT)
 STILL_OPEN = "You may still vote on this case. Its record, which tells how others voted, opens when you have."
 KEPT_IN = {"payload": Revision, "text": Message, "message": Message, "evidence": Evidence}
@@ -46,6 +49,7 @@ def register() -> None:
     registry.register_texts("reviews", texts)
     registry.register_names("reviews", names)
     registry.register_refs("reviews", refs)
+    registry.register_cases("reviews", case_of, short_names)
     registry.register_eraser("reviews", erase, guard)
     registry.register_veil("reviews", veil)
 
@@ -157,6 +161,26 @@ def refs(words: str) -> Collection[str]:
     people = User.objects.filter(Q(username__iexact=words) | Q(email__iexact=words))
     programs = Principal.objects.filter(name=words).values_list("pk", flat=True)
     return {*people.values_list("pseudonym", flat=True), *map(str, programs)}
+
+
+def case_of(words: str) -> str:
+    """The case of the action behind `ACT-1017`, however it is written."""
+    number = NUMBER.fullmatch(words.strip())
+    if number is None:
+        return ""
+    action = DeskItem.objects.filter(ref=int(number[1])).values_list("action_id", flat=True).first()
+    return f"action:{action}" if action else ""
+
+
+def short_names(cases: Collection[str]) -> dict[str, str]:
+    """The numbers of an action's visits to the desk, oldest first."""
+    actions = [action for case in cases if (action := id_in(case, "action"))]
+    found: dict[str, str] = {}
+    visits = DeskItem.objects.filter(action__in=actions).order_by("ref") if actions else DeskItem.objects.none()
+    for action, ref in visits.values_list("action_id", "ref"):
+        case = f"action:{action}"
+        found[case] = f"{found[case]}, ACT-{ref}" if case in found else f"ACT-{ref}"
+    return found
 
 
 def erase(event: UUID, field: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from django.db import connection
 
 from audit.events import EventName
+from audit.keeping import kept, pruned
 from audit.report import Query, Report, numbered
 from audit.reports.events import COMMON, PROOF, Told, common, compact, lines, proof, read
 from audit.tabular import Column, Line
@@ -73,7 +74,7 @@ KEPT = """
 SELECT m.name, (SELECT e.at FROM audit.event_web e WHERE e.name = m.name ORDER BY e.n LIMIT 1)
   FROM unnest(%s::text[]) m (name) ORDER BY 1
 """
-HELD = ("hold.placed", "hold.lifted", "retention.pruned")
+HELD = ("hold.placed", "hold.lifted", "retention.changed", "retention.pruned")
 
 
 def _retention(query: Query) -> Iterator[Line]:
@@ -87,6 +88,7 @@ def _retention(query: Query) -> Iterator[Line]:
 
 
 def _kept() -> Iterator[tuple[object, ...]]:
+    yield from _stated()
     with connection.cursor() as cursor:
         cursor.execute(KEPT, [[str(name) for name in EventName]])
         rows = cursor.fetchall()
@@ -95,12 +97,24 @@ def _kept() -> Iterator[tuple[object, ...]]:
             yield f"kept: {name}", since, "oldest that is still here", "", "", None, None
 
 
+def _stated() -> Iterator[tuple[object, ...]]:
+    """The log as a whole, then each class: how long it is kept at least, and whether it is ever pruned."""
+    gone = pruned()
+    said = f"{gone.entries} entries below index {gone.min_index} were pruned" if gone.entries else "nothing was pruned"
+    yield f"whole from index {gone.min_index}", gone.last, said, "", "", None, None
+    for one in kept():
+        never = "" if one.prunable else "; never pruned"
+        yield f"class: {one.name}", one.oldest, f"{one.words}: {one.period}{never}", "", "", None, None
+
+
 R7 = Report(
     id="R7",
     title="Retention and holds",
     question="What is kept since when, what is on hold, and what was pruned?",
     columns=(
-        Column("what", "a kind of event with the oldest one kept; a hold; a pruning"),
+        Column(
+            "what", "from where the log is whole; a class or kind of event with its oldest; a hold, period or pruning"
+        ),
         Column("since", "when the oldest was written, or when this happened", "time"),
         Column("detail"),
         Column("by", "pseudonym or id of who did it", "code"),
@@ -108,6 +122,6 @@ R7 = Report(
         *PROOF,
     ),
     lines=_retention,
-    note="Events are never deleted one by one: pruning raises the smallest index that is kept, and says so here.",
+    note="Nothing goes by itself, nor one by one: a pruning names what goes, below one index, and says so here.",
 )
 REPORTS = (R7, R9, R10)

@@ -11,8 +11,8 @@ from django.core.cache import caches
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
+from audit.keeping import kept, prunable
 from audit.privacy import place_hold
-from audit.retention import kept, prunable
 from tests import build
 from tests.audit.customers import lead
 from tests.audit.world import World, sql

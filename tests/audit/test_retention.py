@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
 from audit import events as ev
-from audit import queries, registry, retention, verify
+from audit import forgetting, keeping, queries, registry, restoring, retention, verify
 from audit.events import EventName as Name
+from audit.keeping import PRUNABLE, orders, prunable
 from audit.privacy import NotFresh, lift_hold, place_hold
 from audit.reconcile import reconcile
-from audit.retention import PRUNABLE, RetentionRefused, orders, prunable, prune
+from audit.retention import RetentionRefused, prune
 from audit.services import Actor, fresh, load_chain, prepare, record
+from audit.tiles import tile_path
 from audit.timeline import timeline
+from reviews.management.commands.after_restore import _to_repeat
 from tests import build
 from tests.audit.world import World, business, judge, sql
 from tests.logins import as_role
@@ -103,7 +107,7 @@ def test_a_settled_case_goes_on_after_its_end_was_pruned(old: World) -> None:
     old.sequence()
     carry_out(event)
     with as_role("web"):
-        assert timeline(case) == [] and retention.is_pruned(case)
+        assert timeline(case) == [] and keeping.is_pruned(case)
         page = Browser(build.house().root).get(f"/audit/case/{case}/")
         assert page.status == 404 and "These entries were pruned" in page.text
         with transaction.atomic():
@@ -260,10 +264,10 @@ def test_a_second_pruning_says_what_is_gone_in_all(old: World) -> None:
     second = order()
     old.sequence()
     with as_role("router"):
-        assert retention.gone() < orders()[0].gone
+        assert keeping.gone() < orders()[0].gone
     carry_out(second)
     with as_role("router"):
-        assert (orders()[0].id, retention.gone()) == (second, orders()[0].gone)
+        assert (orders()[0].id, keeping.gone()) == (second, orders()[0].gone)
     code, lines = report_of(old.export())
     assert (code, len([line for line in lines if "were pruned on" in line])) == (0, 2)
 
@@ -292,7 +296,7 @@ def test_periods_have_a_floor_an_event_and_an_author(world: World) -> None:
             retention.set_period(name="runs", days=400, reason="again", actor=lead())
         with pytest.raises(DatabaseError, match=r"no retention\.changed"), transaction.atomic():
             sql("SELECT audit.set_period('runs', 300)")
-        assert {one.name: one.days for one in retention.kept()}["runs"] == 400
+        assert {one.name: one.days for one in keeping.kept()}["runs"] == 400
     for change in ("UPDATE audit.retention SET days = 30", "DELETE FROM audit.retention"):
         with pytest.raises(DatabaseError), transaction.atomic():
             sql(change)
@@ -314,3 +318,92 @@ def test_the_command_says_and_does_what_was_ordered(old: World) -> None:
     with as_role("router"):
         call_command("audit_prune", stdout=out)
     assert f"pruned by event {event}" in out.getvalue()
+
+
+def opened_in(world: World) -> str:
+    """A settled case with one look at its texts in the middle of its chain."""
+    case, digest = world.propose()
+    world.say("web", Name.CONTENT_OPENED, ev.ContentOpened(case=case, purpose="timeline"), case)
+    world.decide(case, digest)
+    world.carry_out(case, digest)
+    world.sequence()
+    return case
+
+
+def test_a_case_that_lost_its_middle_is_exported_alone_and_judged(old: World) -> None:
+    case = opened_in(old)
+    age(2200)
+    event = order("access")
+    old.sequence()
+    assert carry_out(event) == 1
+    for place in (old.export(cases=[case]), old.export()):
+        assert judge(place)[:2] == (0, {})
+        assert (place / "events.jsonl").read_bytes().count(b'{"pruned":') == 1
+        assert judge(place, "--case", case)[:2] == (0, {})
+    with old.unguarded():
+        sql("DELETE FROM audit.event WHERE case_id = %s AND name = 'decision.recorded'", case)
+    assert "CASE_CHAIN" in judge(old.export(cases=[case]))[1]  # nobody ordered that
+
+
+def leaves_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted((folder / "tile" / "entries").rglob("*")) if path.is_file())
+
+
+def test_the_published_bundles_forget_what_was_pruned(old: World) -> None:
+    while old.index_of_last() < 300:  # one whole bundle, and one that still grows
+        old.live(10)
+    age(2200)
+    gone = [bytes(leaf) for (leaf,) in sql("SELECT leaf FROM audit.event WHERE name = 'decision.recorded'")]
+    kept = [bytes(leaf) for (leaf,) in sql("SELECT leaf FROM audit.event WHERE name LIKE 'log.%'")]
+    tile = (old.anchor / "tile" / "0" / "000").read_bytes()
+    event = order()
+    old.sequence()
+    assert all(leaf in leaves_in(old.anchor) for leaf in gone)
+    carry_out(event)
+    old.sequencer.forgetting.look_at = 0.0
+    for _ in range(3):  # the log is at rest: no new event wakes it
+        old.sequence()
+    left = leaves_in(old.anchor)
+    assert not any(leaf in left for leaf in gone) and all(leaf in left for leaf in kept)
+    assert (old.anchor / "forgotten").read_text() == "1\n"
+    assert (old.anchor / "tile" / "0" / "000").read_bytes() == tile
+    old.live(1)  # the bundle that grows does not bring them back
+    assert not any(leaf in leaves_in(old.anchor) for leaf in gone)
+    assert judge(old.export(), "--against", old.checkpoint())[:2] == (0, {})
+
+
+def test_a_folder_that_refuses_to_forget_holds_up_no_signature(old: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = order()
+    old.sequence()
+    carry_out(event)
+
+    def refuse(*given: object, **more: object) -> None:
+        raise PermissionError("append-only")
+
+    monkeypatch.setattr(forgetting, "put", refuse)
+    old.sequencer.forgetting.look_at = 0.0
+    old.live(1)
+    assert not (old.anchor / "forgotten").exists()
+    assert (old.anchor / "checkpoint").read_text().split("\n")[1] == str(old.index_of_last() + 1)
+
+
+def test_a_restore_reads_over_what_the_folder_has_forgotten(old: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = order()
+    old.sequence()
+    carry_out(event)
+    old.sequencer.forgetting.look_at = 0.0
+    old.sequence()
+    monkeypatch.setattr(settings, "ANCHOR_DIR", old.anchor)
+    monkeypatch.setattr(restoring, "_reopened_at", lambda: 4)
+    size = old.index_of_last() + 1
+    gone = sql("SELECT count(*) FROM audit.leaf l WHERE leaf_index >= 4 AND NOT EXISTS"
+               " (SELECT FROM audit.event e WHERE e.n = l.n)")  # fmt: skip
+    with as_role("web"):
+        lost = restoring.lost_events(old.anchor)
+    assert (lost.size, len(lost.leaves)) == (size, size - 4 - gone[0][0])
+    assert lost.leaves[-1]["name"] == "retention.pruned"
+    said = list(_to_repeat(lost))
+    assert len(said) == 2 and "may be ordered again" in said[1]
+    (old.anchor / tile_path(0, 0, size)).write_bytes(bytes(32 * size))
+    with as_role("web"), pytest.raises(restoring.NotRestored, match="not those"):
+        restoring.lost_events(old.anchor)

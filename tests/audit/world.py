@@ -254,9 +254,15 @@ def relink(leaves: list[dict[str, Any]]) -> None:
 
 def business(cases: Collection[str] | None) -> Iterator[dict[str, Any]]:
     """The stand-in rows as the record's registry wants them."""
-    for case, state, seq, head in sql("SELECT id, state, seq, head FROM stand_in_case ORDER BY id"):
+    wanted = None if cases is None else list(cases)
+    only = "WHERE %s::text[] IS NULL OR {} = ANY (%s)"
+    for case, state, seq, head in sql(
+        f"SELECT id, state, seq, head FROM stand_in_case {only.format('id')} ORDER BY id", wanted, wanted
+    ):
         yield {"kind": "case", "case": case, "state": state, "seq": seq, "head": b64(bytes(head))}
-    for event, case, verdict, reviewer, digest in sql("SELECT * FROM stand_in_vote ORDER BY event"):
+    for event, case, verdict, reviewer, digest in sql(
+        f"SELECT * FROM stand_in_vote {only.format('case_id')} ORDER BY event", wanted, wanted
+    ):
         yield {
             "kind": "decision", "event": str(event), "case": case, "verdict": verdict, "reviewer": reviewer,
             "digest": b64(bytes(digest)),

@@ -5,13 +5,15 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.retention import RetentionRefused, kept, min_index, orders, prunable, prune
+from audit.keeping import kept, min_index, orders, prunable
+from audit.retention import RetentionRefused, prune
 
 
 class Command(BaseCommand):
     help = (
-        "Delete the entries that an order names: the newest retention.pruned, or EVENT. It is given by a "
-        "person who proved who they are (audit.retention.order). --dry-run says what is kept and what could go."
+        "Delete the entries that an order names: the newest retention.pruned, or EVENT. The keeper does it by itself "
+        "for what a person orders at /audit/retention/ or with audit_retention; this does it by hand. --dry-run says "
+        "what is kept and what could go."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,7 +36,6 @@ class Command(BaseCommand):
     def _tell(self) -> None:
         for one in kept():
             oldest = f"since {one.oldest:%Y-%m-%d}" if one.oldest else "none yet"
-            period = f"{one.days} days at least" if one.prunable else "as long as the log"
-            self.stdout.write(f"{one.name}: {period}, {oldest}")
+            self.stdout.write(f"{one.name}: {one.period}, {oldest}")
         found = prunable()
         self.stdout.write(f"{found.count} entries could go, below {found.below}; stopped by {found.stopped_by}")

@@ -41,7 +41,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{lost.size - lost.restored} events were lost. Erased again: {again.erased} texts.")
         for event, field, why in again.left:
             self.stdout.write(f"  still here: {field} of {event}: {why}")
-        for line in _to_settle(lost):
+        for line in [*_to_repeat(lost), *_to_settle(lost)]:
             self.stdout.write(line)
 
     def _stop(self, by: By) -> None:
@@ -50,6 +50,25 @@ class Command(BaseCommand):
             self.stdout.write("Everything is stopped.")
         except AlreadyDecided:
             self.stdout.write("Everything was stopped already.")
+
+
+AGAIN = {
+    "hold.placed": "a legal hold was placed; place it again before anything is erased",
+    "hold.lifted": "a legal hold was lifted",
+    "retention.changed": "a period was set",
+    "retention.pruned": "old entries were to be pruned; what is back may be ordered again",
+}
+
+
+def _to_repeat(lost: Lost) -> Iterator[str]:
+    """What people had said about keeping and letting go, and what the backup does not know."""
+    told = [leaf for leaf in lost.leaves if leaf["name"] in AGAIN]
+    if told:
+        yield "Lost, and not repeated by itself:"
+    for leaf in told:
+        data = leaf["data"]
+        about = data.get("target") or data.get("scope") or data.get("name") or f"below index {data.get('below')}"
+        yield f"  {leaf['at'][:10]} {AGAIN[leaf['name']]} ({about}, by {leaf['actor']['ref']})"
 
 
 def _to_settle(lost: Lost) -> Iterator[str]:
