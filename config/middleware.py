@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.shortcuts import render
 from django.utils import timezone
 
 from reviews import preferences
@@ -47,6 +48,20 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         response["Content-Security-Policy"] = policy
         return response
+
+    return middleware
+
+
+def wrong_method(get_response: GetResponse) -> GetResponse:
+    """A page for whoever opens the address of a form: what Django answers there is empty."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not isinstance(response, HttpResponseNotAllowed) or response.content:
+            return response
+        page = render(request, "405.html", status=response.status_code)
+        page["Allow"] = response["Allow"]
+        return page
 
     return middleware
 

@@ -71,12 +71,12 @@ def flow(window: Window, came: list[visits.Flow], went: list[visits.Closed]) -> 
         if sums_in[day, queue] or sums_out[day, queue]
     ]
     totals = [[sum(sums[day, queue] for queue in window.queues) for day in days] for sums in (sums_in, sums_out)]
-    labels = [label for day in days for label in (f"{day} in", f"{day} out")]
+    labels = [label for day in days for label in (f"{day} came in", f"{day} went out")]
     spread_in = [n for value in totals[0] for n in (value, 0)]
     spread_out = [n for value in totals[1] for n in (0, value)]
-    drawn = plots.bars(labels, {"note": ("in", spread_in), "good": ("out", spread_out)})
+    drawn = plots.bars(labels, {"note": ("came in", spread_in), "good": ("went out", spread_out)})
     columns = (DAY, QUEUE, Column("came_in", "", "int"), Column("went_out", "decided, expired or withdrawn", "int"),
-               Column("net", "in less out", "int"))  # fmt: skip
+               Column("net", "came in less went out", "int"))  # fmt: skip
     says = "Items that entered and left, a day and queue. More in than out for days on end: the queue grows."
     return Figure("flow", "In and out", says, columns, rows, drawn)
 

@@ -284,6 +284,11 @@ class Detail:
         return self.action.state == Status.PENDING and self.item is not None and self.item.closed_at is None
 
     @property
+    def mark(self) -> str:
+        """What an open page compares: it differs once there is something that a reviewer must know of."""
+        return f"{self.item.version if self.item else 0}.{self.action.state}"
+
+    @property
     def was_check(self) -> bool:
         """It is over, and had been seeded to see whether people look."""
         return self.item is not None and self.item.was_check

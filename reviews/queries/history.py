@@ -32,12 +32,13 @@ class Entry:
     what: str
     detail: str = ""
     receipt: UUID | None = None  # the event of one's own decision, whose signed receipt can be kept
+    who: str = ""
 
 
 def history(found: Detail) -> list[Entry]:
     """Oldest first."""
     entries = [Entry(found.action.created_at, "note", f"Proposed by {proposer(found)}")]
-    entries += [Entry(v.at, "note", f"{v.author} wrote revision {v.number}") for v in found.revisions[1:]]
+    entries += [Entry(v.at, "note", f"{v.author} wrote revision {v.number}", who=v.author) for v in found.revisions[1:]]
     for vote in found.votes:
         entries += _voted(vote, found)
     entries += _asked(found)
@@ -45,6 +46,12 @@ def history(found: Detail) -> list[Entry]:
     entries += _tried(found)
     entries += _ended(found)
     return sorted(entries, key=lambda entry: entry.at)
+
+
+def latest(found: Detail, since: datetime | None) -> Entry | None:
+    """The last thing that happened after `since`, as this reader may know it; None where nothing of it shows."""
+    later = [entry for entry in history(found) if since is None or entry.at > since]
+    return later[-1] if later else None
 
 
 def proposer(found: Detail) -> str:
@@ -59,22 +66,23 @@ def _voted(vote: Vote, found: Detail) -> list[Entry]:
     to = f" to {vote.target}" if vote.target else ""
     how = " in a batch" if vote.via == "batch" else ""
     reason = vote.code.replace("_", " ")
-    made = [Entry(vote.at, tone, f"{vote.who} {said}{to}{how}", reason, vote.event if vote.mine else None)]
+    receipt = vote.event if vote.mine else None
+    made = [Entry(vote.at, tone, f"{vote.who} {said}{to}{how}", reason, receipt, vote.who)]
     if vote.retracted:
-        made.append(Entry(vote.retracted, "note", f"{vote.who} took that back"))
+        made.append(Entry(vote.retracted, "note", f"{vote.who} took that back", who=vote.who))
     return made
 
 
 def _asked(found: Detail) -> list[Entry]:
     said = {"answer": "answered", "comment": "commented", "note": "noted"}
-    return [Entry(n.at, "note", f"{n.author} {said[n.kind]}") for n in found.thread if n.kind in said]
+    return [Entry(n.at, "note", f"{n.author} {said[n.kind]}", who=n.author) for n in found.thread if n.kind in said]
 
 
 def _brought(found: Detail) -> list[Entry]:
     """Evidence that people brought, or that came after the proposal."""
     soon = found.action.created_at + timedelta(seconds=1)
     later = [one for one in found.evidence if one.author != AGENT or one.at > soon]
-    return [Entry(one.at, "note", f"{one.author} attached evidence", one.title) for one in later]
+    return [Entry(one.at, "note", f"{one.author} attached evidence", one.title, who=one.author) for one in later]
 
 
 def _tried(found: Detail) -> list[Entry]:

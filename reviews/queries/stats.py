@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from django.core.cache import caches
@@ -16,6 +17,7 @@ from reviews.prio import NOT_BREACHED
 from reviews.queries.listing import try_run
 
 MOST = 1_000
+MOST_OF_DAY = 5_000
 PATIENCE, KEEP = 0.3, 60  # seconds that a week's figures may take, and how old they may be
 
 
@@ -26,9 +28,18 @@ class Strip:
     oldest: datetime | None
     late: int
     doubt: int
-    mine_today: int
+    hours: tuple[tuple[datetime, int], ...]  # the reader's day: each hour in which they decided, and how many
     mine_hour: int
     at: datetime  # by the database's clock, which also dates what comes in
+
+    @property
+    def mine_today(self) -> int:
+        return sum(n for _, n in self.hours)
+
+    @property
+    def many(self) -> bool:
+        """The day's figure is a bound: nobody has more counted than this."""
+        return self.mine_today >= MOST_OF_DAY
 
 
 _STRIP = """
@@ -40,19 +51,37 @@ SELECT (SELECT min(x.entered) FROM unnest(%(queues)s::text[]) q (name) CROSS JOI
            AND i.risk_rank = r.rank AND i.prio < %(unbreached)s LIMIT %(most)s) x),
        (SELECT count(*) FROM (SELECT 1 FROM reviews_action a JOIN reviews_actiontype t ON t.name = a.type_id
           WHERE a.state = 'in_doubt' AND t.queue_id = ANY(%(queues)s) LIMIT %(most)s) x),
-       (SELECT count(*) FROM reviews_decision d WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject')
-          AND d.created_at > date_trunc('day', now())),
-       (SELECT count(*) FROM reviews_decision d WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject')
-          AND d.created_at > now() - interval '1 hour'),
+       (SELECT jsonb_object_agg(y.hour, y.n) FROM (
+          SELECT floor(extract(epoch FROM x.created_at - %(midnight)s) / 3600)::int AS hour, count(*) AS n
+            FROM (SELECT created_at FROM reviews_decision d WHERE d.reviewer_id = %(me)s
+                     AND d.verdict IN ('approve', 'reject') AND d.created_at > %(midnight)s
+                   ORDER BY created_at DESC LIMIT %(day)s) x GROUP BY 1) y),
+       (SELECT count(*) FROM (SELECT 1 FROM reviews_decision d WHERE d.reviewer_id = %(me)s
+          AND d.verdict IN ('approve', 'reject') AND d.created_at > now() - interval '1 hour' LIMIT %(day)s) x),
        clock_timestamp()
 """
 
 
-def strip(queues: Sequence[str], user: User) -> Strip:
-    values: dict[str, Any] = {"queues": list(queues), "me": user.pk, "most": MOST + 1, "unbreached": NOT_BREACHED}
+def strip(queues: Sequence[str], user: User, zone: tzinfo) -> Strip:
+    """`zone`: where the reader's day begins at midnight."""
+    midnight = _midnight(zone)
+    values: dict[str, Any] = {
+        "queues": list(queues), "me": user.pk, "most": MOST + 1, "unbreached": NOT_BREACHED,
+        "midnight": midnight, "day": MOST_OF_DAY,
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_STRIP, values)
-        return Strip(*cursor.fetchone())
+        oldest, late, doubt, hours, in_hour, at = cursor.fetchone()
+    return Strip(oldest, late, doubt, _by_hour(hours, midnight), in_hour, at)
+
+
+def _midnight(zone: tzinfo) -> datetime:
+    return datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _by_hour(found: str | None, midnight: datetime) -> tuple[tuple[datetime, int], ...]:
+    counts = {int(hour): n for hour, n in json.loads(found or "{}").items()}
+    return tuple((midnight + timedelta(hours=hour), counts[hour]) for hour in sorted(counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +136,10 @@ class TypeFigures:
     @property
     def decided(self) -> int:
         return self.approved + self.rejected
+
+    @property
+    def override_rate(self) -> float | None:
+        return _share(self.overridden, self.decided)
 
 
 _WEEK = """
@@ -165,15 +198,16 @@ def week(queues: Sequence[str]) -> Week | None:
 
 
 _MEDIAN = """
-SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY d.dwell_ms) / 1000.0 FROM reviews_decision d
- WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject') AND d.created_at > date_trunc('day', now())
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x.dwell_ms) / 1000.0 FROM (
+    SELECT d.dwell_ms FROM reviews_decision d WHERE d.reviewer_id = %(me)s AND d.verdict IN ('approve', 'reject')
+       AND d.created_at > %(midnight)s ORDER BY d.created_at DESC LIMIT %(day)s) x
 """
 
 
-def median_look(user: User) -> float | None:
+def median_look(user: User, zone: tzinfo) -> float | None:
     """Seconds that half of this person's decisions of today took, where they were measured."""
     with connection.cursor() as cursor:
-        cursor.execute(_MEDIAN, {"me": user.pk})
+        cursor.execute(_MEDIAN, {"me": user.pk, "midnight": _midnight(zone), "day": MOST_OF_DAY})
         found: float | None = cursor.fetchone()[0]
     return found
 

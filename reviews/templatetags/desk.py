@@ -27,7 +27,7 @@ THEMES = preferences.THEMES
 LOOKS = ("theme", "density", "motion", "preview")
 SHELL_PARTS = (
     "actions", "bindings", "claims", "commands", "dialogs", "dom", "drafts", "help", "keymap", "keys", "list",
-    "offline", "palette", "say", "settings", "toasts", "verbs",
+    "offline", "palette", "people", "picked", "say", "selected", "settings", "toasts", "verbs",
 )  # fmt: skip
 
 
@@ -63,6 +63,17 @@ def visible(value: object) -> SafeString:
 
 def _piece(text: str, *, mark: bool) -> str:
     return format_html('<span class="escape">{}</span>', text) if mark else conditional_escape(text)
+
+
+@register.filter
+def in_code(value: object) -> SafeString:
+    """A sentence of the desk in which names stand between backticks: those as code, hidden characters spelled out."""
+    parts = str(value).split("`")
+    return mark_safe("".join(_named(text, code=i % 2 == 1) for i, text in enumerate(parts)))  # noqa: S308  each piece is escaped
+
+
+def _named(text: str, *, code: bool) -> str:
+    return format_html("<code>{}</code>", visible(text)) if code else visible(text)
 
 
 @register.filter
@@ -154,9 +165,10 @@ def reader_look(context: template.Context) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def reader_settings(context: template.Context) -> str:
-    """What the scripts apply, as JSON in an attribute."""
-    chosen = _chosen(context)
-    return json.dumps({name: value for name, value in chosen.items() if name not in LOOKS})
+    """What the scripts apply, as JSON in an attribute; and whose it is, so that a tab mixes up nobody's selection."""
+    user, chosen = _user(context), _chosen(context)
+    applied = {name: value for name, value in chosen.items() if name not in LOOKS}
+    return json.dumps({**applied, "person": user.pk if user else None})
 
 
 def _chosen(context: template.Context) -> dict[str, Any]:

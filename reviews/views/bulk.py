@@ -108,7 +108,7 @@ def _done(request: HttpRequest, verb: str) -> HttpResponse:
     if not aside and not is_partial(request):
         messages.success(request, words)
         return see_other(back)
-    given = {"words": words, "aside": aside, "back_url": back, "count": len(results)}
+    given = {"words": words, "aside": aside, "back_url": back, "count": len(results), "all": _of_all(request)}
     return render(request, f"reviews/bulk_result.html{'#result' if is_partial(request) else ''}", given)
 
 

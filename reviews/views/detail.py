@@ -87,6 +87,7 @@ def page_context(request: HttpRequest, found: Detail) -> dict[str, Any]:
         "view": _view(request),
         "all_url": with_query(*_own(found), all="1"),
         "in_pane": is_partial(request),
+        "made_at": f"{found.now.timestamp():.3f}",
         "opened": f"?{urlencode({'secrets': request.GET['secrets']})}" if found.sight.bare else "",
         "history": history(found),
         "returned": returned(found),

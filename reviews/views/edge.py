@@ -91,6 +91,7 @@ def refused(request: HttpRequest, refusal: DeskError, **more: Any) -> HttpRespon
         raise PermissionDenied(str(refusal))
     context = {"refusal": refusal, "kept": _kept(request), "back": _back(request), **more}
     response = render(request, _refusal_template(request), context, status=refusal.status)
+    response["Desk-Refusal"] = refusal.code  # a fragment to be shown, whatever the status
     if "wait" in refusal.detail:
         response["Retry-After"] = str(max(1, round(float(str(refusal.detail["wait"])))))
     return response

@@ -10,7 +10,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from reviews.queries.filters import REF
+from reviews.queries.history import latest
 from reviews.queries.live import MOST_CHANGED, changed, fresh, moved, stamp
+from reviews.views.detail import find
 from reviews.views.edge import desk_page, reader_of
 from reviews.views.listed import Listing, listing_of
 from reviews.views.queue import strip_context
@@ -18,6 +20,7 @@ from reviews.views.tabs import tabs_of
 
 MOST_REFS = 500
 ROWS = "Desk-Rows"  # too long for an address: reference and mark of each row on the page
+PICKED = "Desk-Picked"  # references of what is selected and not on the page
 
 
 @require_GET
@@ -35,7 +38,8 @@ def live(request: HttpRequest) -> HttpResponse:
 
 def _news(request: HttpRequest, found: Listing) -> dict[str, Any]:
     marks = _marks(request.headers.get(ROWS) or request.GET.get("refs", ""))
-    states = moved([int(ref.removeprefix("ACT-")) for ref in marks], found.reader)
+    elsewhere = _marks(request.headers.get(PICKED, ""))
+    states = moved([int(ref.removeprefix("ACT-")) for ref in {**marks, **elsewhere}], found.reader)
     differ = changed(states, marks, found.reader)
     gone = [each for each in states if each.gone]
     many = len(differ) + len(gone) > MOST_CHANGED
@@ -46,9 +50,27 @@ def _news(request: HttpRequest, found: Listing) -> dict[str, Any]:
         "rows": [] if many else differ,
         "many": many,
         "fresh": _fresh(request, found, marks),
+        "matches": str(found.found) if found.query and not found.problem else "",
         "unread": found.unread,
         "detail_query": found.detail_query,
     }
+
+
+@require_GET
+@desk_page
+def item_news(request: HttpRequest, ref: str) -> HttpResponse:
+    """Whether the open page of an item is still true: 304 and 204, or in words what was changed, and by whom."""
+    reader = reader_of(request)
+    etag = f'"{stamp(reader.queues)}"'
+    if request.headers.get("If-None-Match") == etag:
+        return HttpResponseNotModified(headers={"ETag": etag})
+    found = find(request, ref)
+    if request.GET.get("mark") == found.mark:
+        return HttpResponse(status=204, headers={"ETag": etag})
+    last = latest(found, _since(request.GET.get("since", "")))
+    response = render(request, "reviews/partials/item_news.html", {"found": found, "last": last})
+    response["ETag"] = etag
+    return response
 
 
 def _fresh(request: HttpRequest, found: Listing, marks: dict[str, str]) -> int:

@@ -18,19 +18,16 @@ from reviews.forms import LIST, from_panel
 from reviews.histogram import Chart, histogram
 from reviews.navigation import entries
 from reviews.queries import counting, cube, stats
-from reviews.queries.contents import FLAGS, NAMED_FLOORS, ROUTINE
 from reviews.queries.filters import UNKNOWN, Filter
-from reviews.queries.grammar import KEYS
-from reviews.queries.meaning import IS_WORDS, REVERSIBLE
+from reviews.queries.meaning import IS_WORDS
 from reviews.queries.orders import OFFERED, ORDERS, URGENT
 from reviews.queries.saved_views import default_of, find
 from reviews.services import stamp_shown
-from reviews.states import Level, Risk
+from reviews.states import Risk
 from reviews.views.edge import desk_page, is_partial, signed_in, with_query
 from reviews.views.listed import MOST_ROWS, ROWS, Listing, listing_of, size_of
+from reviews.views.offered import words_of
 from reviews.views.tabs import tabs_of
-
-MOST_OFFERED = 60  # values of one key in the search field
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -117,7 +114,7 @@ def _context(request: HttpRequest, found: Listing) -> dict[str, Any]:
         "clear_url": with_query("queue", view="all"),
         "keep_url": with_query("view_new", q=str(found.query), sort=found.order.name),
         "import_url": _import_url(request),
-        "words": json.dumps(_words(found)),
+        "words": json.dumps(words_of(found.reader)),
         **_empty(request, found),
     }
 
@@ -125,11 +122,12 @@ def _context(request: HttpRequest, found: Listing) -> dict[str, Any]:
 def strip_context(request: HttpRequest, found: Listing) -> dict[str, Any]:
     """The figures above the list."""
     queues = tuple(found.reader.queues)
-    strip, week = stats.strip(queues, signed_in(request)), stats.week(queues)
+    strip, week = stats.strip(queues, signed_in(request), found.reader.zone), stats.week(queues)
     return {
         "strip": strip,
         "made_at": f"{strip.at.timestamp():.3f}",
         "week": week,
+        "by_type": [(one, _percent(one.override_rate)) for one in week.types] if week else [],
         "overridden": _percent(week.overridden) if week else "",
         "automated": _percent(week.automated) if week else "",
         "labels": week.labels if week else 0,
@@ -215,28 +213,6 @@ def _panel(found: Listing) -> dict[str, Any]:
     }
 
 
-def _words(found: Listing) -> dict[str, dict[str, Any]]:
-    """What the search field offers: each key with what it takes, and the values that are known to this reader."""
-    reader = found.reader
-    values: dict[str, Iterable[str]] = {
-        "is": IS_WORDS,
-        "risk": [risk.value for risk in reversed(Risk)],
-        "type": reader.types,
-        "agent": reader.agents,
-        "queue": reader.queues,
-        "assignee": ("@me", "none"),
-        "claimed": ("@me", "none"),
-        "escalated": ("@me", "none"),
-        "by": ("@me",),
-        "level": [level.value for level in Level],
-        "reversible": REVERSIBLE,
-        "flag": FLAGS,
-        "reason": (*NAMED_FLOORS, ROUTINE),
-        "sort": ORDERS,
-    }
-    return {key: {"note": note, "values": list(values.get(key, ()))[:MOST_OFFERED]} for key, note in KEYS.items()}
-
-
 def _options(words: Iterable[str], chosen: Iterable[str]) -> list[tuple[str, bool]]:
     """Each word, and whether it is chosen; what is chosen besides is offered too, or applying would drop it."""
     wanted, offered = list(chosen), list(words)
@@ -254,4 +230,5 @@ def _empty(request: HttpRequest, found: Listing) -> dict[str, Any]:
             "excluding_left": str(left),
             "without_url": found.url(found.query.minus(term)) if term else "",
         }
-    return {"median": stats.median_look(signed_in(request)), "ever": stats.ever_used(tuple(found.reader.queues))}
+    reader = found.reader
+    return {"median": stats.median_look(reader.user, reader.zone), "ever": stats.ever_used(tuple(reader.queues))}

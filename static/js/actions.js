@@ -28,7 +28,7 @@ function open() {
 
 function back() {
   if (page === "detail") return location.assign($('nav[aria-label="Queue"] a')?.href || "/queue/");
-  list.selectAll(false);
+  list.selectNone();
 }
 
 function showPreview() {
@@ -37,8 +37,9 @@ function showPreview() {
 }
 
 function fresh() {
-  const control = $("#pill") || $("#changed");
-  if (control) control.click(); else location.reload();
+  const controls = [$("#pill"), $("#changed")].filter(Boolean);
+  for (const control of controls) control.click();
+  if (!controls.length) location.reload();
 }
 
 function filter() {
@@ -88,9 +89,9 @@ export const ACTIONS = {
   select: list.toggle,
   extenddown: () => list.step(1, true),
   extendup: () => list.step(-1, true),
-  selectpage: () => list.selectAll(true),
+  selectpage: list.selectPage,
   selectsimilar: list.selectAlike,
-  selectnone: () => list.selectAll(false),
+  selectnone: list.selectNone,
   approve: decide("approve"),
   reject: decide("reject"),
   edit: decide("edit"),

@@ -7,6 +7,8 @@ import { dialog, isOpen, refused, show } from "./dialogs.js";
 import "./keys.js";
 import * as list from "./list.js";
 import "./offline.js";
+import { choosePeople } from "./people.js";
+import "./selected.js";
 import { answered, batchDone, free } from "./toasts.js";
 import { toasts } from "./say.js";
 
@@ -15,6 +17,7 @@ const opened = (article) => article && body.dispatchEvent(new CustomEvent("desk:
 const SWAPPED = {
   dialog() {
     for (const line of $$("[data-result=applied]", dialog)) { const row = list.rowOf(line.dataset.ref); if (row) list.leave(row); }
+    list.restorePicked();
     const result = $("#batch-result[data-whole]", dialog);
     if (result) batchDone(result); else show();
   },
@@ -36,6 +39,11 @@ function swapped({ detail: { target } }) {
 }
 
 body.addEventListener("htmx:afterSwap", swapped);
+
+// A refusal brings its sentence, also where the status is one that usually brings nothing to be shown.
+body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.xhr.getResponseHeader("Desk-Refusal")) [detail.shouldSwap, detail.isError] = [true, false];
+});
 // A form that answers with itself has new buttons.
 body.addEventListener("htmx:afterSettle", () => { if (isOpen()) unhide(dialog); });
 
@@ -73,6 +81,7 @@ document.addEventListener("keydown", (event) => {
 
 function start() {
   unhide();
+  choosePeople(document);
   rememberFold($("#filter-panel"));
   if (page === "detail") opened(list.openArticle());
   if (page !== "queue") return;

@@ -3,6 +3,7 @@ import { $, $$ } from "./dom.js";
 import { command, unhide } from "./commands.js";
 import { restoreDrafts } from "./drafts.js";
 import { current } from "./list.js";
+import { choosePeople } from "./people.js";
 
 export const dialog = $("#dialog");
 let opener = null;
@@ -15,6 +16,7 @@ export function show() {
   if (!dialog.open) { opener = document.activeElement; dialog.showModal(); }
   dialog.classList.toggle("dialog-wide", Boolean($(".wide, .preview-table, .schema-form", dialog)));
   unhide(dialog);
+  choosePeople(dialog);
   focusFirst();
   restoreDrafts(dialog);
 }

@@ -1,6 +1,7 @@
 // The list of the queue: one tab stop, one current row, and a focus that is never lost.
 import { $, $$, body, kept, page } from "./dom.js";
-import { announce } from "./say.js";
+import * as picked from "./picked.js";
+import { announce, toast } from "./say.js";
 import { previewShown } from "./settings.js";
 
 let now = null; // the row that keys act on
@@ -13,7 +14,7 @@ export const rows = () => $$("tr.item");
 export const rowOf = (ref) => document.getElementById(`row-${ref}`);
 export const current = () => (now && now.isConnected ? now : null);
 export const boxOf = (row) => $("input[name=item]", row);
-export const chosen = () => rows().filter((row) => boxOf(row)?.checked);
+const chosen = () => rows().filter((row) => boxOf(row)?.checked);
 export const addressOf = (row) => $(".ask", row).getAttribute("href");
 export const openArticle = (ref) => $(ref ? `#detail[data-ref="${ref}"]` : "#detail");
 
@@ -21,8 +22,8 @@ export function prepareRows() {
   for (const row of rows()) {
     row.tabIndex = -1;
     for (const inner of $$("a, input, label, button", row)) inner.tabIndex = -1;
-    mark(row, Boolean(boxOf(row)?.checked));
   }
+  restorePicked();
   const first = current() ?? rows()[0];
   if (first) setCurrent(first);
   kept.set("desk:list", JSON.stringify(rows().map(addressOf)));
@@ -67,13 +68,23 @@ export const first = () => focusRow(rows()[0]);
 export const last = () => focusRow(rows().at(-1));
 export const pageBy = (direction) => step(direction * PAGE);
 
+// The same row as it is now, where the reader has seen that: it keeps the focus, and stays selected.
+export function replace(old, row) {
+  const focused = document.activeElement === old, wasNow = old === now;
+  if (picked.keyOf(row.dataset.ref) && boxOf(row)) picked.put([boxOf(row).value], true);
+  old.replaceWith(row);
+  if (wasNow) now = row;
+  prepareRows();
+  if (focused) row.focus();
+}
+
 // A row that leaves takes the focus along to the next one, never to the page's start.
 export function leave(row) {
   const all = rows();
   const next = all[all.indexOf(row) + 1] || all[all.indexOf(row) - 1];
   const had = row === now;
   row.remove();
-  counted();
+  unpick(row.dataset.ref);
   if (!had) return;
   now = null;
   if (next) focusRow(next); else emptied();
@@ -89,29 +100,66 @@ function emptied() {
 
 const mark = (row, on) => row.setAttribute("aria-selected", on ? "true" : "false");
 
-export function select(row, on) {
-  const box = boxOf(row);
-  if (!box) return;
-  box.checked = on;
-  mark(row, on);
+export const select = (row, on) => selectRows([row], on);
+
+function selectRows(some, on) {
+  const pickable = some.filter(boxOf);
+  for (const row of pickable) { boxOf(row).checked = on; mark(row, on); }
+  picked.put(pickable.map((row) => boxOf(row).value), on);
   counted();
 }
 
 export const toggle = () => current() && select(now, !boxOf(now)?.checked);
-export const selectAll = (on) => rows().forEach((row) => select(row, on));
+export const selectPage = () => selectRows(rows(), true);
+
+export function selectNone() {
+  picked.clear();
+  restorePicked();
+}
 
 export function selectAlike() {
   if (!current()) return;
   const { type, agent, risk } = now.dataset;
-  for (const row of rows()) select(row, row.dataset.type === type && row.dataset.agent === agent && row.dataset.risk === risk);
+  const alike = ({ dataset }) => dataset.type === type && dataset.agent === agent && dataset.risk === risk;
+  selectRows(rows().filter((row) => !alike(row)), false);
+  selectRows(rows().filter(alike), true);
   announce(`${chosen().length} alike selected`);
 }
 
-function counted() {
-  const place = $("#selected-count");
-  if (place) place.textContent = `${chosen().length} selected`;
-  body.dispatchEvent(new CustomEvent("desk:selected"));
+export function unpick(...refs) {
+  picked.drop(...refs);
+  counted();
 }
+
+// The rows of this page show what is selected. What looks otherwise than when it was selected has to be looked at again.
+export function restorePicked() {
+  let stale = 0;
+  for (const row of rows()) {
+    const box = boxOf(row);
+    const key = picked.keyOf(row.dataset.ref);
+    const same = Boolean(box) && key === box.value;
+    if (key && !same) { picked.drop(row.dataset.ref); stale += 1; }
+    if (box) box.checked = same;
+    mark(row, same);
+  }
+  if (stale) toast(`${stale} of the selected changed meanwhile: no longer selected`);
+  counted();
+}
+
+// In the order of the list, and then what it does not show.
+export function selection() {
+  const shown = chosen().map((row) => boxOf(row).value);
+  return [...shown, ...hidden().map(picked.keyOf)];
+}
+
+export const hidden = () => picked.refs().filter((ref) => !rowOf(ref));
+
+export function dropHidden() {
+  unpick(...hidden());
+  (current() ?? $("#main")).focus();
+}
+
+const counted = () => body.dispatchEvent(new CustomEvent("desk:selected"));
 
 export function reloadList(ref) {
   if (page !== "queue") return location.reload();
@@ -147,8 +195,9 @@ document.addEventListener("dblclick", (event) => {
 });
 document.addEventListener("change", (event) => {
   const row = event.target.closest?.("tr.item");
-  if (row && event.target.name === "item") { mark(row, event.target.checked); setCurrent(row); counted(); }
+  if (row && event.target.name === "item") { select(row, event.target.checked); setCurrent(row); }
 });
 document.addEventListener("focusin", (event) => {
   if (event.target.matches?.("tr.item") && event.target !== now) { setCurrent(event.target); openPreview(); }
 });
+body.addEventListener("desk:picked", restorePicked);

@@ -4,24 +4,21 @@ import { $, $$, body, kept, make } from "./dom.js";
 import { command } from "./commands.js";
 import * as list from "./list.js";
 import { setAway } from "./offline.js";
+import { SURE, pause } from "./pace.js";
 import { announce, tone } from "./say.js";
 
-const BUSY = 1_800, IDLE = 15_000, ACTIVE = 60_000; // ms between two looks, and after the last touch
 const SILENT = 30_000; // unanswered for so long, the server is away
 const SPEAK = 5_000; // between two announcements
 const STRUCK = 4_000; // a struck line stays for so long
-const SURE = 16; // unchanged answers after which one look asks without a stamp: it covers a raise lost in a crash
 const MOST_ROWS = 500;
 const place = $("#live");
-let etag = "", touched = Date.now(), answered = Date.now(), timer = 0, unchanged = 0, paused = kept.get("desk:paused") === "yes";
+let etag = "", answered = Date.now(), timer = 0, unchanged = 0, paused = kept.get("desk:paused") === "yes";
 let unsaid = new Map(), spoken = 0;
-
-const isActive = () => Date.now() - touched < ACTIVE;
-for (const kind of ["keydown", "pointermove", "pointerdown"]) document.addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
+const held = new Map(); // rows as they are now, of which the page shows what they were
 
 function plan() {
   clearTimeout(timer);
-  if (!paused) timer = setTimeout(look, isActive() ? BUSY : IDLE);
+  if (!paused) timer = setTimeout(look, pause());
 }
 
 async function look() {
@@ -38,7 +35,9 @@ async function look() {
 async function ask() {
   const url = new URL(place.dataset.url, location.href);
   url.searchParams.set("since", $(".list").dataset.since ?? "");
-  const headers = { "HX-Request": "true", "Desk-Rows": list.rows().slice(0, MOST_ROWS).map(({ dataset }) => `${dataset.ref.slice(4)}.${dataset.mark}`).join(",") };
+  const shown = list.rows().slice(0, MOST_ROWS).map(({ dataset }) => `${dataset.ref.slice(4)}.${dataset.mark}`);
+  const picked = list.hidden().slice(0, MOST_ROWS).map((ref) => ref.slice(4));
+  const headers = { "HX-Request": "true", "Desk-Rows": shown.join(","), "Desk-Picked": picked.join(",") };
   if (etag && unchanged < SURE) headers["If-None-Match"] = etag; else unchanged = 0;
   const answer = await fetch(url, { headers, cache: "no-store" });
   if (answer.status === 304) { unchanged += 1; return; }
@@ -46,12 +45,14 @@ async function ask() {
   if (!answer.ok) throw new Error(String(answer.status));
   etag = answer.headers.get("ETag") || "";
   show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  body.dispatchEvent(new CustomEvent("desk:news"));
 }
 
 function show(answer) {
   const strip = answer.getElementById("strip");
   if (strip && !inUse($("#strip"))) fill($("#strip"), strip);
   for (const badge of $$("#badges li", answer)) count(badge);
+  found(answer.getElementById("found"));
   for (const line of $$("#moved li", answer)) moved(line);
   for (const row of $$("tr.item", answer.getElementById("changed")?.content)) changed(row);
   const { fresh = "0", many } = answer.getElementById("moved")?.dataset ?? {};
@@ -69,19 +70,36 @@ function count({ dataset, textContent }) {
   if (badge && badge.textContent !== textContent) [badge.textContent, badge.dataset.n] = [textContent, textContent];
 }
 
+function found(words) {
+  const place = $("#matches");
+  if (place && words && place.textContent !== words.textContent) place.textContent = words.textContent;
+}
+
 // A row that looks otherwise now is put in place of the old one; never the one under the cursor, nor one that is selected.
 function changed(row) {
   const old = list.rowOf(row.dataset.ref);
   if (!old || old.classList.contains("struck") || old.getAttribute("aria-busy") === "true") return;
+  if (wasRead(row)) return list.replace(old, document.importNode(row, true));
   if (old === list.current() || list.boxOf(old)?.checked) return mention(old, row);
   old.replaceWith(document.importNode(row, true));
   list.prepareRows();
+}
+
+// What the pane shows already is what the row should say too.
+const wasRead = ({ dataset }) => list.openArticle(dataset.ref)?.dataset.version === dataset.version;
+
+function catchUp({ dataset: { ref } }) {
+  const row = held.get(ref), old = list.rowOf(ref);
+  if (!row || !old || !wasRead(row)) return;
+  held.delete(ref);
+  list.replace(old, document.importNode(row, true));
 }
 
 // What one decides on has a version: who has claimed it meanwhile is shown, and nothing has to be read again.
 function mention(old, row) {
   old.dataset.mark = row.dataset.mark; // said once
   if (old.dataset.version === row.dataset.version) return relabel(old, row);
+  held.set(old.dataset.ref, row);
   if (!$(".changed", old)) $(".meta", old).prepend(make("span", { class: "badge badge-note changed" }, "changed meanwhile"));
   say(old.dataset.ref, `${old.dataset.ref} changed meanwhile`);
 }
@@ -97,7 +115,8 @@ const inUse = (part) => part.contains(document.activeElement) || Boolean($("deta
 
 function moved({ dataset }) {
   const row = list.rowOf(dataset.ref);
-  if (!row || row.classList.contains("struck") || row.getAttribute("aria-busy") === "true") return;
+  if (!row) return over(dataset);
+  if ( row.classList.contains("struck") || row.getAttribute("aria-busy") === "true") return;
   if (dataset.gone === undefined || row.dataset.state !== "pending") return;
   if (dataset.mine !== undefined) return list.leave(row);
   row.classList.add("struck");
@@ -105,6 +124,13 @@ function moved({ dataset }) {
   $(".meta", row).prepend(make("span", { class: "badge badge-note" }, words));
   say(dataset.ref, `${dataset.ref} ${words}`);
   setTimeout(() => depart(row), STRUCK);
+}
+
+// Selected, and not on this page: what is decided meanwhile is selected no longer.
+function over({ ref, state, by }) {
+  if (state === "pending" || !list.hidden().includes(ref)) return;
+  list.unpick(ref);
+  say(ref, `${ref} ${fate({ state, by })}: no longer selected`);
 }
 
 const fate = ({ state, by }) => {
@@ -121,12 +147,12 @@ function depart(row) {
 
 function pill(fresh, many) {
   let button = $("#pill");
-  if (!fresh && !many) return button?.remove();
+  if (!fresh && !many) return button?.parentElement.remove();
   const words = many ? "list changed" : `${fresh} new`;
   const text = `${words}: show (.)`;
   if (!button) {
     button = make("button", { id: "pill", type: "button", class: "button button-primary pill", "data-command": "fresh" });
-    $(".list").prepend(button);
+    $(".list").prepend(make("div", { class: "pill-place" }, button));
     tone("fresh");
   }
   if (button.textContent === text) return;
@@ -134,7 +160,7 @@ function pill(fresh, many) {
   say("new", words);
 }
 
-command("fresh", (button) => { button.remove(); list.reloadList(list.current()?.dataset.ref); });
+command("fresh", (button) => { button.parentElement.remove(); list.reloadList(list.current()?.dataset.ref); });
 
 // What happened is said together, at most once in five seconds; the last word on each thing counts.
 function say(about, words) {
@@ -166,6 +192,7 @@ function pauseSwitch() {
 
 if (place && $(".list")) {
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  body.addEventListener("desk:opened", ({ detail }) => catchUp(detail));
   body.addEventListener("desk:changed", () => { etag = ""; look(); });
   window.addEventListener("online", look);
   pauseSwitch();

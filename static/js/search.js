@@ -4,7 +4,8 @@ import { $, $$, make } from "./dom.js";
 
 const field = $("#q");
 const source = $("#search-words");
-const MOST = 10;
+const MOST = 10, FIELD = "payload.";
+const fetched = new Map();
 let list = null, active = -1, timer = 0;
 
 const known = source ? JSON.parse(source.dataset.words) : {};
@@ -17,18 +18,58 @@ function word() {
   return { start, typed: before.slice(start) };
 }
 
-function offers() {
-  const { typed } = word();
-  const bare = typed.replace(/^-/, "");
+// What the word asks for: a key that is begun, a field of the payload, or the value of a key after its last comma.
+function asked() {
+  const bare = word().typed.replace(/^-/, "");
   const colon = bare.indexOf(":");
-  if (!bare) return [];
-  if (colon < 0) return keys.filter((key) => key.startsWith(bare.toLowerCase())).map((key) => ({ text: `${key}:`, note: known[key].note, whole: `${key}:` }));
+  if (colon < 0 && bare.startsWith(FIELD)) return { key: "payload", begun: bare.slice(FIELD.length), before: FIELD, after: ":" };
+  if (colon < 0) return { key: "", begun: bare, before: "", after: "" };
   const key = bare.slice(0, colon).toLowerCase();
-  const values = bare.slice(colon + 1);
-  const comma = values.lastIndexOf(",") + 1;
-  const begun = values.slice(comma).toLowerCase();
-  return (known[key]?.values ?? []).filter((value) => value.toLowerCase().startsWith(begun) && value.toLowerCase() !== begun)
-    .map((value) => ({ text: value, note: "", whole: `${key}:${values.slice(0, comma)}${/[\s,]/.test(value) ? `"${value}"` : value} ` }));
+  const start = bare.lastIndexOf(",") + 1 || colon + 1;
+  return { key, begun: bare.slice(start), before: bare.slice(0, start), after: " " };
+}
+
+function offers() {
+  const { key, begun, before, after } = asked();
+  const low = begun.toLowerCase();
+  if (!key) return low ? keys.filter((each) => each.startsWith(low)).map(keyOffer) : [];
+  const sent = after === ":" ? [] : known[key]?.values ?? [];
+  const values = [...new Set([...sent, ...(fetched.get(`${key}:${low}`) ?? [])])];
+  return values.filter((value) => value.toLowerCase().startsWith(low) && (value.toLowerCase() !== low || after === ":"))
+    .map((value) => ({ text: value, note: "", whole: before + quoted(value) + after }));
+}
+
+const keyOffer = (key) => {
+  const whole = key === "payload" ? FIELD : `${key}:`;
+  return { text: whole, note: known[key].note, whole };
+};
+const quoted = (value) => (/[\s,]/.test(value) ? `"${value}"` : value);
+
+// People, teams, tags and fields are too many to come with the page: the server is asked for those that begin so.
+async function more() {
+  const { key, begun, after } = asked();
+  const name = `${key}:${begun.toLowerCase()}`;
+  if (!known[key]?.more || fetched.has(name) || (key === "payload" && after !== ":")) return;
+  fetched.set(name, []);
+  try {
+    const answer = await fetch(`${source.dataset.more}?${new URLSearchParams({ key, begun })}`, { headers: { "HX-Request": "true" } });
+    fetched.set(name, (await answer.json()).values);
+  } catch { return void fetched.delete(name); }
+  const now = asked();
+  if (document.activeElement === field && `${now.key}:${now.begun.toLowerCase()}` === name) grow();
+}
+
+// More of them: what is marked stays marked.
+function grow() {
+  const marked = active >= 0 ? $$("li", list)[active].offer.text : null;
+  open(offers());
+  const at = list && marked !== null ? $$("li", list).findIndex(({ offer }) => offer.text === marked) : -1;
+  if (at >= 0) mark(at);
+}
+
+function look() {
+  open(offers());
+  more();
 }
 
 function close() {
@@ -71,7 +112,7 @@ function take(offer) {
   const put = field.value.slice(0, start) + minus + offer.whole;
   field.value = put + rest;
   field.setSelectionRange(put.length, put.length);
-  open(offers());
+  look();
 }
 
 function onKey(event) {
@@ -79,7 +120,7 @@ function onKey(event) {
   if (event.key === "Escape" && list) { event.preventDefault(); event.stopPropagation(); return close(); }
   const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (by) {
-    if (!list) open(offers());
+    if (!list) look();
     if (list) { event.preventDefault(); mark(active < 0 && by < 0 ? -1 : active + by); }
     return;
   }
@@ -88,7 +129,7 @@ function onKey(event) {
 
 if (field && source) {
   for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "search-list" })) field.setAttribute(name, value);
-  field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => open(offers()), 60); });
+  field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(look, 90); });
   field.addEventListener("keydown", onKey);
   field.addEventListener("blur", close);
 }

@@ -19,17 +19,22 @@ export function answered(given) {
 
 function refused(given, row) {
   tone("refused");
-  // A row's approval that lacks a reason is asked for it.
-  if (row && given.dataset.status === "422" && given.dataset.refused === "reason_needed") return askWhy(row, given);
+  // An approval with one key that lacks a reason, or a proof of who it is, is asked for it.
+  if (ASKED_FOR.has(given.dataset.refused) && (row || approvalOf(given.dataset.ref))) return askWhy(row, given);
   if (given.dataset.status === "409" && current()) body.dispatchEvent(new CustomEvent("desk:changed"));
   announce(given.textContent.trim());
 }
 
+const ASKED_FOR = new Set(["reason_needed", "step_up_needed"]);
+const approvalOf = (ref) => $('form[data-decide="approve"]', openArticle(ref) ?? undefined);
+
+// With what the page sent: when it was opened, and that all of it was shown.
 function askWhy(row, given) {
   given.remove();
   announce(given.textContent.trim());
-  const opened = encodeURIComponent(row.closest("tbody").dataset.opened);
-  openDialog(`/a/${row.dataset.ref}/decide/?verdict=approve&opened=${opened}`);
+  const sent = row ? new Map([["opened", row.closest("tbody").dataset.opened]]) : new FormData(approvalOf(given.dataset.ref));
+  const carried = ["opened", "q", "whole"].filter((name) => sent.get(name)).map((name) => [name, sent.get(name)]);
+  openDialog(`/a/${given.dataset.ref}/decide/?${new URLSearchParams([["verdict", "approve"], ...carried])}`);
 }
 
 function done(given) {

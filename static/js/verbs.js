@@ -1,7 +1,7 @@
 // What a key does to an item: it presses the control that the page shows, and the server decides.
 import { $, $$, body, page } from "./dom.js";
 import { isAway } from "./offline.js";
-import { addressOf, boxOf, chosen, current, openArticle, openPreview } from "./list.js";
+import { addressOf, boxOf, current, openArticle, openPreview, selection } from "./list.js";
 import { toast } from "./say.js";
 import { previewShown } from "./settings.js";
 
@@ -59,9 +59,10 @@ function approveRow(row) {
 }
 
 export function batch(verdict) {
-  if (!chosen().length) return void toast("Select rows first: x");
-  const items = chosen().map((row) => boxOf(row).value);
-  const values = { verdict, item: items, q: $("#batch input[name=q]").value };
+  const item = selection();
+  if (!$("#batch-bar")) return void toast("The search is not understood: nothing is decided together until it is right");
+  if (!item.length) return void toast("Select rows first: x");
+  const values = { verdict, item, q: $("#batch input[name=q]").value };
   htmx.ajax("POST", "/batch/preview/", { target: "#dialog", swap: "innerHTML", values });
 }
 

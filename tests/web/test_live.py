@@ -106,3 +106,60 @@ def test_row_reads_in_the_order_of_a_reviewers_questions(house: build.House, ada
         rf"medium Refund 129.50 EUR to 8812 ACT-{item.ref} helper 1 0.86 , not calibrated 129.50 EUR \d+ s , .* left",
         row,
     ), row[:200]
+
+
+def news(browser: Browser, page: Page, item: Any, **more: str) -> Page:
+    """What the open page of an item is told when it asks."""
+    mark, since = (re.search(rf'data-{name}="([^"]+)"', page.text) for name in ("mark", "since"))
+    assert mark is not None and since is not None
+    return browser.get(f"/a/ACT-{item.ref}/news/?mark={mark[1]}&since={since[1]}", **HX, **more)
+
+
+def test_open_item_is_told_what_changed_and_by_whom(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    page = ada.open(item)
+    quiet = news(ada, page, item)
+    assert (quiet.status, quiet.text) == (204, "")
+    assert news(ada, page, item, **{"If-None-Match": quiet.response["ETag"]}).status == 304
+    with as_role("web"):
+        services.claim(item=item.id, by=house.by("grace"))
+    assert news(ada, page, item).status == 204  # a claim changes nothing of what is decided
+    with as_role("web"):
+        services.comment(item=item.id, text="look at the order", by=house.by("grace"))
+    assert news(ada, page, item).plain.strip() == "changed by Grace"
+    build.decide(house, item, name="lin")
+    assert news(ada, page, item).plain.strip() == "approved by Lin"
+
+
+def test_open_item_is_told_nothing_of_a_first_vote_nor_of_what_is_out_of_reach(
+    house: build.House, ada: Browser, mallory: Browser
+) -> None:
+    item = build.pending(house, "files.delete")
+    page = ada.open(item)
+    build.decide(house, item, name="grace")
+    assert news(ada, page, item).status == 204
+    assert mallory.get(f"/a/ACT-{item.ref}/news/?mark=0&since=0", **HX).status == 404
+
+
+def test_open_item_that_nobody_named_changed_is_told_so(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    for asked in ("", "?mark=x&since=nan", "?mark=&since=99999999999"):
+        answer = ada.get(f"/a/ACT-{item.ref}/news/{asked}", **HX)
+        assert (answer.status, answer.plain.strip()) == (200, "changed meanwhile"), asked
+
+
+def test_what_is_selected_elsewhere_is_told_of_once_it_is_decided(house: build.House, ada: Browser) -> None:
+    gone, still = build.pending(house), build.pending(house)
+    page = ada.get("/queue/?q=risk:high")
+    build.decide(house, gone, name="grace")
+    found = ask(ada, page, "&q=risk:high", **{"Desk-Picked": f"{gone.ref},{still.ref},x,-1"}).text
+    assert f'data-ref="ACT-{gone.ref}" data-state="approved" data-by="grace" data-gone' in found
+    assert f"ACT-{still.ref}" not in found
+
+
+def test_how_many_are_found_comes_along(house: build.House, ada: Browser) -> None:
+    items = [build.pending(house) for _ in range(2)]
+    page = ada.get("/queue/?q=risk:low")
+    build.decide(house, items[0])
+    assert '<p id="found">1 found</p>' in ask(ada, page, "&q=risk:low").text
+    assert 'id="found"' not in ask(ada, page).text

@@ -127,8 +127,8 @@ def test_query_finds_exactly_what_it_says(house: build.House, ada: Browser, quer
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("rsk:high", "Did you mean `risk`?"),
-        ("risk:hgh", "Did you mean `high`?"),
+        ("rsk:high", "Did you mean <code>risk</code>?"),
+        ("risk:hgh", "Did you mean <code>high</code>?"),
         ("conf:2", "A confidence lies between 0 and 1"),
         ("conf:abc", "is no confidence"),
         ("conf:nan", "A confidence lies between 0 and 1"),
@@ -146,7 +146,8 @@ def test_query_that_is_not_understood_is_said_and_nothing_of_it_applied(
     item = build.pending(house)
     page = search(ada, f"risk:high {query}")
     assert page.status == 200
-    assert said in page.alert
+    assert said in page.text
+    assert "`" not in page.alert
     assert page.refs == refs(item)
     assert 'name="verdict" value="approve"' not in page.text
 
@@ -305,6 +306,25 @@ def test_poll_tells_nothing_out_of_reach(house: build.House, mallory: Browser) -
     page = mallory.get(f"/queue/live/?refs=ACT-{item.ref}", **HX)
     assert page.status == 200
     assert "<li data-ref" not in page.text
+
+
+def test_own_decisions_of_the_day_stand_by_the_hour(house: build.House, ada: Browser) -> None:
+    for _ in range(2):
+        build.decide(house, build.pending(house))
+    build.decide(house, build.pending(house), name="grace")
+    caches["memory"].clear()
+    page = ada.get("/queue/?view=all")
+    assert "2 in the last hour" in page.plain
+    hours = re.search(r"Your decisions today, by the hour ((?:\d\d:00 \d )+)", page.plain)
+    assert hours is not None and sum(map(int, hours[1].split()[1::2])) in (1, 2)  # midnight may come between them
+    assert "mail.send 3 0 (0%) 0" in page.plain
+
+
+@pytest.mark.parametrize("address", ["/batch/", "/batch/preview/", "/a/ACT-1/claim/", "/bulk/"])
+def test_address_of_a_form_opened_as_a_page_says_so(house: build.House, ada: Browser, address: str) -> None:
+    page = ada.get(address)
+    assert (page.status, page.response["Allow"]) == (405, "POST")
+    assert "Not a page to open" in page.plain and "Back to the queue" in page.plain
 
 
 BUDGET = 17

@@ -174,7 +174,7 @@ def test_search_that_runs_out_of_time_shows_what_it_found_and_goes_on(
 def test_wrong_search_leaves_the_list_of_the_page_before(house: build.House, ada: Browser) -> None:
     mail, files = build.pending(house, "mail.send"), build.pending(house, "files.delete")
     page = ada.get("/queue/?q=rsk:low", Referer="http://testserver/queue/?q=risk:low")
-    assert "Unknown filter `rsk`. Did you mean `risk`?" in page.alert
+    assert "Unknown filter <code>rsk</code>. Did you mean <code>risk</code>?" in page.text
     assert page.refs == [f"ACT-{mail.ref}"]
     for elsewhere in (
         "",

@@ -1,0 +1,8 @@
+// How often an open page looks for what changed: often while it is in use, seldom while nobody touches it.
+const BUSY = 1_800, IDLE = 15_000, ACTIVE = 60_000; // ms between two looks, and after the last touch
+let touched = Date.now();
+
+for (const kind of ["keydown", "pointermove", "pointerdown"]) document.addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
+
+export const pause = () => (Date.now() - touched < ACTIVE ? BUSY : IDLE);
+export const SURE = 16; // unchanged answers after which one look asks without a stamp: it covers a raise lost in a crash
