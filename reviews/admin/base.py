@@ -16,11 +16,14 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 
 from audit.sessions import last_proof
-from reviews.errors import DeskError, InvalidPayload
+from reviews.errors import DeskError, InvalidPayload, StepUpNeeded
 from reviews.services.base import By
 
+# In a tab of its own, so that what was typed stays where it is.
+CONFIRM = '{}. <a href="{}" target="_blank" rel="noopener">Confirm in a new tab</a>, then save here again.'
 Call = Callable[[By, Mapping[str, Any]], object]
 
 
@@ -43,6 +46,8 @@ def attempt(form: forms.Form, call: Callable[[Mapping[str, Any]], object]) -> bo
             form.add_error(None, f"{error['path']}: {error['message']}")
     except ValidationError as refusal:
         form.add_error(None, refusal)
+    except StepUpNeeded as refusal:
+        form.add_error(None, format_html(CONFIRM, refusal, reverse("confirm")))
     except DeskError as refusal:
         form.add_error(None, str(refusal))
     return not form.errors

@@ -13,6 +13,7 @@ from reviews.models import ActionType, Level, Principal
 from reviews.policy import HAND_SET_LONGEST
 from reviews.queries.policy import standing_level
 from reviews.services.base import By, actor
+from reviews.services.proving import demand_proof
 from reviews.services.rights import demand, demand_reason
 from reviews.states import Level as LevelName
 
@@ -35,6 +36,7 @@ def set_level(
     now; then the level is 0. It carries no guarantee.
     """
     demand(by, "add_level")
+    demand_proof(by, "setting a level")
     reason = demand_reason(reason)
     _check(level, threshold)
     with desk_errors(), transaction.atomic():

@@ -75,6 +75,7 @@ def _words_before(queue: Queue | None) -> dict[str, str]:
 def grant_reach(*, group: Group, queue: Queue, reason: str, by: By) -> Reach:
     """Let a group see a queue. Granting twice is InvalidDecision."""
     demand(by, "add_reach")
+    demand_proof(by, "widening what a group sees")
     reason = demand_reason(reason)
     with desk_errors(), transaction.atomic():
         entry = _role_entry(
@@ -126,6 +127,7 @@ def grant_authority(
     type. A qualification named here must hold at the vote. Nobody widens the authority of a group of their own.
     """
     demand(by, "add_authority")
+    demand_proof(by, "widening what a group decides")
     reason = demand_reason(reason)
     _refuse_own_group(group, by)
     if max_amount is not None and action_type is None:

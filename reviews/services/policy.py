@@ -16,6 +16,7 @@ from reviews.models import ActionType, PolicyDraft, PolicyVersion
 from reviews.policy.document import PolicyDocument, changes, parse
 from reviews.queries.policy import Current, current_policy, policy_version
 from reviews.services.base import By, actor
+from reviews.services.proving import demand_proof
 from reviews.services.rights import demand, demand_reason
 
 CASE = "policy:desk"
@@ -31,6 +32,7 @@ def publish_policy(*, document: PolicyDocument, based_on: int, reason: str, by: 
     days).
     """
     demand(by, "add_policyversion")
+    demand_proof(by, "publishing a policy")
     reason = demand_reason(reason)
     with desk_errors(), transaction.atomic():
         return _publish(document, based_on, reason, by, restores=None)
@@ -42,6 +44,7 @@ def restore_policy(*, based_on: int, reason: str, by: By) -> PolicyVersion:
     An override in it that has expired meanwhile stays expired.
     """
     demand(by, "add_policyversion")
+    demand_proof(by, "publishing a policy")
     reason = demand_reason(reason)
     with desk_errors(), transaction.atomic():
         previous = policy_version(based_on - 1) if based_on else None

@@ -76,15 +76,15 @@ def _by_factor(request: HttpRequest) -> str:
 @require_http_methods(["GET", "POST"])
 @desk_page
 def confirm(request: HttpRequest) -> HttpResponse:
-    """The page of its own: for links, and for forms that cannot carry the field."""
-    onward = safe_next(request, "/")
+    """The page of its own: for links, and for forms that cannot carry the field, which open it in a tab beside them."""
+    onward = safe_next(request, "")
     if request.method == "GET":
         return render(request, "account/confirm.html", {"next": onward})
     try:
         prove(request)
     except StepUpNeeded as refusal:
         return render(request, "account/confirm.html", {"next": onward, "refusal": refusal}, status=refusal.status)
-    return see_other(onward)
+    return see_other(onward) if onward else render(request, "account/confirm.html", {"done": True})
 
 
 @require_GET

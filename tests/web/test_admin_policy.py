@@ -1,5 +1,6 @@
 """Policy in admin: draft, preview, publish with a reason, and the way back in one click."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -91,6 +92,26 @@ def test_publishing_without_a_reason_changes_nothing_and_says_so(office: Office)
     assert "at least 10 characters" in text(refused)
     assert not PolicyVersion.objects.exists()
     assert PolicyDraft.objects.count() == 1
+
+
+def test_rules_are_widened_only_after_a_fresh_proof_and_what_was_typed_stays(office: Office) -> None:
+    office.lead.user.set_password("secret")  # type: ignore[union-attr]
+    office.lead.user.save()
+    lead = Browser(office.lead.user)
+    lead.post(TYPE, FORM)
+    session = lead.client.session
+    session["proved"] = ["password", time.time() - 301]
+    session.save()
+    reason = "limits as agreed in the office"
+    refused = lead.post(DRAFT, {"reason": reason})
+    assert refused.status_code == 422
+    assert "publishing a policy needs a sign-in within the last 5 min" in text(refused)
+    assert 'href="/confirm/" target="_blank"' in refused.content.decode()
+    assert reason in refused.content.decode()
+    assert not PolicyVersion.objects.exists()
+    lead.post("/confirm/", {"confirm": "secret"})
+    assert lead.post(DRAFT, {"reason": reason}).status_code == 302
+    assert PolicyVersion.objects.get().reason == reason
 
 
 @pytest.mark.parametrize(

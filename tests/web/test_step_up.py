@@ -117,5 +117,8 @@ def test_page_of_its_own_leads_back_and_nowhere_else(house: build.House, ada: Br
     old(ada)
     assert 'name="next" value="/queue/?q=risk:high"' in ada.get("/confirm/?next=/queue/?q=risk:high").text
     assert ada.post("/confirm/", {**WRONG, "next": "/queue/"}).status == 422
-    assert ada.post("/confirm/", {**RIGHT, "next": "//evil.example"}).location == "/"
+    assert ada.post("/confirm/", {**RIGHT, "next": "/queue/"}).location == "/queue/"
+    stays = ada.post("/confirm/", {**RIGHT, "next": "//evil.example"})
+    assert stays.status == 200
+    assert "Go back to the tab you came from" in stays.plain
     assert last_leaf()["data"] == {"method": "password", "purpose": "confirm"}
