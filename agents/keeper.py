@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from agents import queries, services
+from agents.post import PostOffice
 from agents.pulse import EVERY, beat
 from audit.indexing import index_for
 from audit.jobs import request_daily
@@ -33,6 +34,8 @@ ROLLUP_EVERY = 1.0
 ALARM_EVERY = 5.0
 QUEUES_EVERY = 5.0
 DAILY_LOOK = 600.0
+NEAR_LOOK = 30.0
+MAIL_LOOK = 5.0
 LIMIT = 500
 
 
@@ -95,6 +98,7 @@ class Keeper:
         self.leadership = Leadership()
         self.tick = settings.TIMINGS.keeper_tick
         self.verifier = AuditJobs()
+        self.post = PostOffice()
         self._at: dict[str, float] = {}
         self._queues: list[str] = []
         self._alarms: set[str] = set()
@@ -114,6 +118,9 @@ class Keeper:
             Verb("spare keys", refill, ROLLUP_EVERY),
             Verb("audit jobs", self.verifier.look, ROLLUP_EVERY),
             Verb("daily verification", request_daily, DAILY_LOOK),
+            Verb("near their time", desk.tell_near, NEAR_LOOK),
+            Verb("digests", desk.tell_digests, DAILY_LOOK),
+            Verb("mail", self.post.look, MAIL_LOOK),
             Verb("watchdog", self._watch, ALARM_EVERY),
             Verb("sign of life", self._beat, EVERY),
         )
@@ -133,6 +140,7 @@ class Keeper:
                 self._stand_by()
                 self.stop.wait(self.tick)
         self.verifier.stop()
+        self.post.stop()
         self.leadership.release()
 
     def sweep(self) -> None:

@@ -34,6 +34,11 @@ UNPROMISED = """
       AND NOT EXISTS (SELECT FROM audit.receipt r WHERE r.event_id = e.id)
     ORDER BY e.n
 """
+KEPT = """
+    SELECT e.id, e.leaf_hash, clock_timestamp(), r.note
+    FROM {table} e LEFT JOIN audit.receipt r ON r.event_id = e.id
+    WHERE e.id = ANY (%s) AND e.name = ANY (%s) ORDER BY e.n
+"""
 KEEP = """
     SELECT set_config('synchronous_commit', 'off', true);
     INSERT INTO audit.receipt_key (vkey, role) VALUES (%s, %s) ON CONFLICT (vkey) DO NOTHING;
@@ -78,14 +83,10 @@ def give_waiting() -> int:
 
 
 def kept(events: Sequence[UUID]) -> list[str]:
-    """The receipts of these events, in the order of the log; one that is not there yet is made. Login: web."""
+    """The receipts of these events, in the order of the log; one that is not there yet is made. Login: web, router."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT e.id, e.leaf_hash, clock_timestamp(), r.note"
-            " FROM audit.event_web e LEFT JOIN audit.receipt r ON r.event_id = e.id"
-            " WHERE e.id = ANY (%s) AND e.name = ANY (%s) ORDER BY e.n",
-            [list(events), [str(name) for name in RECEIPTED]],
-        )
+        table = "audit.event" if writer() == "router" else "audit.event_web"
+        cursor.execute(KEPT.format(table=table), [list(events), [str(name) for name in RECEIPTED]])
         rows = cursor.fetchall()
     made = iter(give([Promise(event, bytes(leaf_hash), at) for event, leaf_hash, at, text in rows if text is None]))
     return [next(made) if text is None else text for *_, text in rows]

@@ -158,6 +158,11 @@ class Env(BaseSettings):
     mail_from: str = Field(
         "assentry@localhost", alias="ASSENTRY_MAIL_FROM", description="Sender of the mail that the desk sends."
     )
+    notices: Literal["on", "off"] = Field(
+        "on",
+        alias="ASSENTRY_NOTICES",
+        description="off: nobody is told of work by mail, whatever they chose in their settings.",
+    )
     log_origin: str = Field(
         "assentry.local/log",
         alias="ASSENTRY_LOG_ORIGIN",

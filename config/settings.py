@@ -240,6 +240,7 @@ EMAIL_HOST_PASSWORD = _mail_options.password
 EMAIL_USE_SSL = _mail_options.ssl
 EMAIL_TIMEOUT = 10
 EMAIL_FILE_PATH = str(OUTBOX_DIR)
+NOTICES = ENV.notices == "on"
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.mail_from
 
 # Web never talks to Redis. What all its processes must know for a moment (codes just used, attempts counted) lies

@@ -146,6 +146,10 @@ GRANTS: list[Grant] = [
     Grant("router", "reviews_queue", "SELECT"),
     Grant("router", "reviews_reach", "SELECT"),
     Grant("router", "reviews_authority", "SELECT"),
+    # News for people: whoever does something tells it, the keeper sends it. A trigger makes the posting.
+    Grant("web", "reviews_notice", "INSERT"),
+    Grant("router", "reviews_notice", "SELECT INSERT"),
+    Grant("router", "reviews_posting", "SELECT UPDATE(state, tries, next_at, why)"),
     # Pulse.
     Grant(READERS, "reviews_queuestamp", "SELECT INSERT UPDATE"),
     # By column: whoever may write a whole table may also lock it, and the keeper would wait for the lock.

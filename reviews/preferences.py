@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from reviews.errors import InvalidPayload
 from reviews.keymap import wrong_keys
 from reviews.models import User
+from reviews.notices import UNASKED, Kind
 from reviews.schemas import Strict
 
 THEMES = ("system", "light", "dark")
@@ -29,6 +30,12 @@ class Preferences(Strict):
     keys: dict[str, str] = {}
     dates: Literal["words", "numbers", "iso"] = "words"
     hours: Literal["24", "12"] = "24"
+    mail_assigned: bool = Kind.ASSIGNED in UNASKED
+    mail_escalated: bool = Kind.ESCALATED in UNASKED
+    mail_mentioned: bool = Kind.MENTIONED in UNASKED
+    mail_answered: bool = Kind.ANSWERED in UNASKED
+    mail_near: bool = Kind.NEAR in UNASKED
+    mail_digest: bool = Kind.DIGEST in UNASKED
 
     @field_validator("keys")
     @classmethod

@@ -17,6 +17,7 @@ from reviews.models.actions import (
 from reviews.models.attempts import Attempt, Circuit, Heartbeat
 from reviews.models.checks import Canary, Tag
 from reviews.models.items import DeskItem, Item, PendingCube, PendingDelta, QueueStamp
+from reviews.models.notices import Notice, Posting
 from reviews.models.people import ActionType, Authority, Level, Principal, Queue, Reach, User, new_pseudonym
 from reviews.models.precedents import BindingPrecedent, Precedent, PrecedentDue, PrecedentSearch, PrecedentText
 from reviews.models.rules import PolicyDraft, PolicyVersion, Stop
@@ -49,10 +50,12 @@ __all__ = [
     "Mention",
     "Message",
     "MessageBody",
+    "Notice",
     "PendingCube",
     "PendingDelta",
     "PolicyDraft",
     "PolicyVersion",
+    "Posting",
     "Precedent",
     "PrecedentDue",
     "PrecedentSearch",

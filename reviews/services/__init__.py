@@ -21,6 +21,7 @@ from reviews.services.keeping import (
     withdraw,
 )
 from reviews.services.leasing import Lease, begin, lease, renew
+from reviews.services.notices import end_notices, put_off_notices, take_notices, tell_digests, tell_near
 from reviews.services.pacing import shown_at, stamp_shown
 from reviews.services.precedents import tend_precedents
 from reviews.services.proposing import Proposed, propose
@@ -55,6 +56,7 @@ __all__ = [
     "defer",
     "defer_many",
     "edit",
+    "end_notices",
     "escalate",
     "escalate_many",
     "expire_due",
@@ -66,6 +68,7 @@ __all__ = [
     "open_secrets",
     "propose",
     "propose_again",
+    "put_off_notices",
     "reap",
     "record_probe",
     "release_claim",
@@ -82,6 +85,9 @@ __all__ = [
     "stamp_shown",
     "sync_types",
     "tag",
+    "take_notices",
+    "tell_digests",
+    "tell_near",
     "tend_precedents",
     "wake_deferred",
     "withdraw",

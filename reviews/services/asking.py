@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,7 +16,8 @@ from reviews.attachments import Upload, media_of
 from reviews.errors import InvalidDecision, NotPermitted, WrongState, desk_errors
 from reviews.expecting import checked, demand_fit
 from reviews.ids import new_id
-from reviews.models import Action, Decision, DeskItem, Message, MessageBody
+from reviews.models import Action, Decision, DeskItem, Message, MessageBody, User
+from reviews.notices import Kind
 from reviews.reasons import worded
 from reviews.schemas import Seen, decode
 from reviews.services.answering import answer_by_run
@@ -33,6 +34,7 @@ from reviews.services.base import (
     locked_item,
 )
 from reviews.services.editing import Judged, judge, revise
+from reviews.services.notices import tell, tell_followers
 from reviews.services.proposing import Text, message_rows, message_text, text_of
 from reviews.services.questions import longest_pause
 from reviews.services.routing import read_revision
@@ -129,11 +131,20 @@ def comment(*, item: UUID, text: str, by: By) -> UUID:
         named = named_in(words, row.queue_id)
         message = _post(case, "comment", message_text(words), author=by.user.pk)
         keep_mentions(case.action.id, message, named)
+        _tell_thread(case, row, by, named)
         follow_quietly(case.action.id, by.user.pk)
         change_item(row)
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
     return message
+
+
+def _tell_thread(case: Case, row: DeskItem, by: By, named: Sequence[User] = ()) -> None:
+    """Whoever is named, and whoever follows, of the message that is now the last."""
+    _, number = last_numbers(case.action.id)
+    people = [user.pk for user in named]
+    tell(Kind.MENTIONED, people, [(row.id, str(number))], but=by.user.pseudonym)
+    tell_followers(case.action.id, row.id, number, but=by.user.pseudonym, besides=people)
 
 
 def answer(
@@ -180,6 +191,7 @@ def _answer_by_person(action: UUID, question: UUID, given: _Answer, by: By) -> N
         _write_answer(case, row, message_text(words), judged, question, by)
         due = row.due + _paused(case, question) if row.due else None
         change_item(row, question_open=False, due=due)
+        _tell_thread(case, row, by)
         after_commit([action], [row.queue_id])
         record(case.entries)
 

@@ -22,11 +22,13 @@ from audit.services import record
 from reviews.errors import InvalidDecision, desk_errors
 from reviews.ids import new_id
 from reviews.models import Action, ActionType, Decision, DeskItem, Reach, Retraction, User
+from reviews.notices import Kind
 from reviews.queries.people import stand_in
 from reviews.reasons import worded
 from reviews.schemas import ItemResult, Seen
 from reviews.services.base import By, Case, Clock, actor, after_commit, case_of, in_seconds, reached
 from reviews.services.holding import CLAIM_SECONDS, MOST_LOOPS, cannot_wait, halfway
+from reviews.services.notices import tell, tell_team
 from reviews.services.voting import Vote, vote_event, vote_row
 from reviews.states import Status, Verdict
 
@@ -163,6 +165,13 @@ def _assign(held: Sequence[Held], queue: str, person: User | None) -> None:
     for one in held:
         one.case.note(EventName.ACTION_ASSIGNED, data)
     _change(held, assignee=person)
+    if person is not None and held:
+        tell(Kind.ASSIGNED, [person.pk], _steps(held), but=held[0].case.by.ref)
+
+
+def _steps(held: Sequence[Held]) -> list[tuple[UUID, str]]:
+    """Each item with the step of its case that was just noted."""
+    return [(one.row.id, str(one.case.chain.seq)) for one in held]
 
 
 def defer_many(*, items: Sequence[UUID], until: datetime, by: By) -> list[ItemResult]:
@@ -220,6 +229,7 @@ def _escalate(held: Sequence[Held], target: Group, words: str, code: str, by: By
             " FROM unnest(%s::uuid[], %s::timestamptz[]) AS x (id, d) WHERE i.id = x.id",
             [target.pk, [one.row.id for one in held], [halfway(one.case) for one in held]],
         )
+    tell_team(target, _steps(held), but=held[0].case.by.ref)
 
 
 def _taken_back(actions: Sequence[UUID], by: By) -> Mapping[UUID, int]:

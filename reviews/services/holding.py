@@ -16,6 +16,7 @@ from reviews import clocks
 from reviews.errors import AlreadyDecided, InvalidDecision, NotPermitted, desk_errors
 from reviews.ids import new_id
 from reviews.models import Decision, DeskItem, Reach, User
+from reviews.notices import Kind
 from reviews.queries.people import stand_in
 from reviews.reasons import worded
 from reviews.schemas import Seen
@@ -32,6 +33,7 @@ from reviews.services.base import (
     locked_item,
     reached,
 )
+from reviews.services.notices import tell, tell_team
 from reviews.services.voting import Vote, insert_vote, vote_event
 from reviews.states import Verdict
 
@@ -101,6 +103,8 @@ def put_on_desk(case: Case, row: DeskItem, person: User | None) -> None:
     who = person.pseudonym if person else None
     case.move(case.note(EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id)))
     change_item(row, seen=False, assignee=person)
+    if person is not None:
+        tell(Kind.ASSIGNED, [person.pk], [(row.id, str(case.chain.seq))], but=case.by.ref)
 
 
 def defer(*, item: UUID, until: datetime, by: By) -> None:
@@ -180,4 +184,5 @@ def write_escalation(case: Case, row: DeskItem, vote: Vote, target: Group, by: B
     )
     decision = insert_vote(case, row, vote, by, made, entry.id, target=target)
     case.move(entry)
+    tell_team(target, [(row.id, str(case.chain.seq))], but=case.by.ref)
     return decision

@@ -32,6 +32,7 @@ from reviews.services.base import (
 )
 from reviews.services.deciding import demand_authority
 from reviews.services.holding import halfway
+from reviews.services.notices import tell_team
 from reviews.services.owning import lock_own
 from reviews.services.questions import close_questions, settle_answers
 from reviews.services.routing import read_revision, route_proposed
@@ -133,6 +134,8 @@ def _breach(action: UUID) -> bool:
         case.move(entry)
         given: dict[str, Any] = {"escalated_to": target, "assignee": None, "due": halfway(case)} if target else {}
         Item.objects.filter(id=row.id).update(breached=True, prio=breach(row.prio), **given)
+        if target is not None:
+            tell_team(target, [(row.id, str(case.chain.seq))])
         after_commit([action], [row.queue_id])
         record(case.entries)
     return True

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from pathlib import Path
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
+
+from reviews.letterbox import folder, link, to_files
 
 log = logging.getLogger(__name__)
-FILES = "django.core.mail.backends.filebased.EmailBackend"
 
 
 def send(*, to: str, subject: str, text: str) -> str:
@@ -18,8 +18,7 @@ def send(*, to: str, subject: str, text: str) -> str:
     if not to:
         return "there is no e-mail address"
     try:
-        connection = get_connection(file_path=str(folder())) if _to_files() else get_connection()
-        EmailMessage(subject, text, settings.DEFAULT_FROM_EMAIL, [to], connection=connection).send()
+        EmailMessage(subject, text, settings.DEFAULT_FROM_EMAIL, [to], connection=link()).send()
     except (OSError, ValueError) as error:
         log.warning("a letter about an account was not sent: %s", type(error).__name__)
         return f"the mail server did not take it ({type(error).__name__})"
@@ -31,19 +30,10 @@ def send_later(*, to: str, subject: str, text: str) -> None:
     threading.Thread(target=send, kwargs={"to": to, "subject": subject, "text": text}, daemon=True).start()
 
 
-def _to_files() -> bool:
-    return bool(settings.EMAIL_BACKEND == FILES)
-
-
-def folder() -> Path:
-    """Where letters lie that go to files. Staff read the outbox of agents; these are for nobody else's eyes."""
-    return Path(settings.STATE_DIR) / "letters"
-
-
 def how_sent(problem: str, to: str) -> str:
     """What to tell the person who caused a letter."""
     if problem:
         return f"No letter was sent: {problem}. Give the link yourself."
-    if _to_files():
+    if to_files():
         return f"The letter to {to} lies in {folder()}, since this installation sends no mail."
     return f"A letter with the link went to {to}."

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import available_timezones
 
+from django.conf import settings as conf
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -19,6 +20,7 @@ from reviews import preferences, sign_ins
 from reviews.errors import DeskError, InvalidDecision, InvalidPayload, StepUpNeeded
 from reviews.keymap import ACTIONS
 from reviews.models import User
+from reviews.notices import Kind, choice
 from reviews.queries.factors import factors
 from reviews.queries.outside import provider_links, tied_to
 from reviews.services.passwords import change_password, untie_identity
@@ -26,7 +28,8 @@ from reviews.services.preferences import save_preferences, save_time_zone
 from reviews.views.edge import by_of, desk_page, safe_next, see_other, signed_in
 from reviews.views.proving import confirmed
 
-CHECKS = ("sounds", "digits_submit", "character_keys")
+MAIL = tuple(choice(kind) for kind in Kind)
+CHECKS = ("sounds", "digits_submit", "character_keys", *MAIL)
 SHORT = ("theme", "character_keys")  # what the menu in the head of each page sends
 
 
@@ -88,6 +91,8 @@ def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespon
         "actions": [(key, chosen["keys"].get(key.action, key.usual)) for key in ACTIONS],
         "zones": sorted(available_timezones()),
         "themes": preferences.THEMES,
+        "mail": mail_choices(chosen),
+        "mail_off": not conf.NOTICES,
         "factors": factors(user),
         "providers": provider_links(),
         "tied": tied_to(user),
@@ -96,6 +101,21 @@ def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespon
         **more,
     }
     return render(request, "account/settings.html", context, status=status)
+
+
+MAIL_WORDS = {
+    Kind.ASSIGNED: "An item is put on my desk",
+    Kind.ESCALATED: "An item is escalated to a team of mine",
+    Kind.MENTIONED: "A message names me",
+    Kind.ANSWERED: "Somebody writes in a thread that I follow, or the agent answers there",
+    Kind.NEAR: "An item on my desk is late within the hour",
+    Kind.DIGEST: "Once a day: what I decided, with the receipts for it",
+}
+
+
+def mail_choices(chosen: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """Name, words and state of each kind of mail."""
+    return [(choice(kind), words, chosen[choice(kind)]) for kind, words in MAIL_WORDS.items()]
 
 
 Act = Callable[[HttpRequest, User], str]

@@ -96,3 +96,31 @@ def change_what_somebody_thought_first(world: World, s: Session, given: Given) -
 @cheat(router=NO_RIGHT, agent=NO_RIGHT, executor=NO_RIGHT, sequencer=NO_RIGHT)
 def read_what_somebody_thought_first(world: World, s: Session, given: Given) -> None:
     s.run("SELECT verdict FROM reviews_provisionalverdict")
+
+
+def _tell(s: Session, who: Any, kind: str = "digest") -> None:
+    s.run("INSERT INTO reviews_notice (user_id, kind, mark) VALUES (%s, %s, '2026-01-01')", who, kind)
+
+
+@cheat(agent=NO_RIGHT, executor=NO_RIGHT, sequencer=NO_RIGHT, auditor=NO_RIGHT)
+def write_to_people_in_the_desks_name(world: World, s: Session, given: Given) -> None:
+    _tell(s, world["lin"])
+
+
+@cheat(web=NO_RIGHT, agent=NO_RIGHT, executor=NO_RIGHT, sequencer=NO_RIGHT)
+def read_who_was_told_of_what(world: World, s: Session, given: Given) -> None:
+    s.run("SELECT user_id, kind FROM reviews_notice")
+
+
+@cheat(router="DK003", rest=NO_RIGHT)
+def have_a_notice_sent_twice(world: World, s: Session, given: Given) -> None:
+    if s.role == "router":
+        _tell(s, world["lin"])
+        s.run("UPDATE reviews_posting SET state = 'taken', tries = tries + 1")
+        s.run("UPDATE reviews_posting SET state = 'sent'")
+    s.run("UPDATE reviews_posting SET state = 'waiting'")
+
+
+@cheat(router=NO_RIGHT, rest=NO_RIGHT)
+def forget_what_people_were_told(world: World, s: Session, given: Given) -> None:
+    s.run("DELETE FROM reviews_notice")

@@ -122,6 +122,13 @@ def test_web_can_place_and_lift_stops(world: World) -> None:
         assert s.changed(lifted, world["lin"], made) == 1
 
 
+def test_web_can_have_the_desk_write_to_anybody(world: World) -> None:
+    with world.session("web") as s:
+        told = "INSERT INTO reviews_notice (user_id, kind, mark) VALUES (%s, 'mentioned', 'x')"
+        assert s.changed(told, world["lin"]) == 1
+        s.connection.rollback()
+
+
 def test_web_can_read_every_payload(world: World) -> None:
     action = lives.proposed(world, "files.delete")
     with world.session("web") as s:

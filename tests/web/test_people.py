@@ -11,6 +11,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from reviews import letterbox
 from reviews.models import Absence, DeskItem, User
 from reviews.views import letters
 from tests import build
@@ -95,9 +96,9 @@ def test_letter_that_does_not_go_loses_nothing(
 
 
 def test_letters_that_go_to_files_lie_apart_from_the_outbox(house: build.House, root: Browser, settings: Any) -> None:
-    settings.EMAIL_BACKEND = letters.FILES
+    settings.EMAIL_BACKEND = letterbox.FILES
     link = invited(root, house)
-    files = list(Path(str(letters.folder())).iterdir())
+    files = list(Path(str(letterbox.folder())).iterdir())
     assert len(files) == 1 and link in files[0].read_text()
     assert not list(Path(settings.OUTBOX_DIR).glob("*"))
 

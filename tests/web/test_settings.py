@@ -98,3 +98,27 @@ def test_record_is_searched_in_utc_whatever_the_readers_zone(house: build.House)
         found = SearchForm({"since": "2026-01-01T00:00"})
         assert found.is_valid(), found.errors
         assert found.cleaned_data["since"] == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+MAIL = "mail_assigned,mail_escalated,mail_mentioned,mail_answered,mail_near,mail_digest"
+
+
+def test_what_is_mailed_is_each_readers_own_choice(house: build.House, ada: Browser, grace: Browser) -> None:
+    page = ada.get("/settings/")
+    assert f'name="about" value="{MAIL}"' in page.text
+    assert re.findall(r'name="(mail_\w+)" value="on" checked', page.text) == MAIL.split(",")[:3]
+    assert "To ada@example.org, when:" in page.plain
+    ada.post("/settings/", {"about": MAIL, "mail_near": "on", "mail_digest": "on", "mail_mentioned": "on"})
+    assert User.objects.get(username="ada").preferences == {
+        "mail_assigned": False, "mail_escalated": False, "mail_near": True, "mail_digest": True,
+    }  # fmt: skip
+    chosen = re.findall(r'name="(mail_\w+)" value="on" checked', ada.get("/settings/").text)
+    assert chosen == ["mail_mentioned", "mail_near", "mail_digest"]
+    assert re.findall(r'name="(mail_\w+)" value="on" checked', grace.get("/settings/").text) == MAIL.split(",")[:3]
+
+
+def test_the_page_says_where_no_mail_can_come(house: build.House, ada: Browser, settings: Any) -> None:
+    User.objects.filter(username="ada").update(email="")
+    assert "Your account has no address" in ada.get("/settings/").plain
+    settings.NOTICES = False
+    assert "Mail about work is switched off for everybody here." in ada.get("/settings/").plain
