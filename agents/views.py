@@ -51,21 +51,23 @@ def runs(request: HttpRequest) -> HttpResponse:
 @require_GET
 def run(request: HttpRequest, run: UUID) -> HttpResponse:
     """One run: where it stands, why, how it came there, and what belongs to it."""
-    found = _visible(request, run)
+    found, user = _visible(request, run), cast(User, request.user)
+    sight = pages.sight_of(user, found)
     upto = request.GET.get("upto", "")
-    rows = pages.trace(found, before=int(upto) if upto.isdecimal() and len(upto) < 8 else None)
+    rows = pages.trace(found, sight, before=int(upto) if upto.isdecimal() and len(upto) < 8 else None)
     waiting = [UUID(one) for one in waiting_for(found)] if found.state == "parked" else []
     context = {
         "run": found,
         "rows": rows,
         "earlier": rows[0].seq if rows and rows[0].seq > 1 else None,
-        "waiting": list(pages.proposed(waiting).values()),
-        "waiting_runs": Run.objects.filter(id__in=waiting).select_related("agent"),
-        "tree": pages.tree(found.id),
-        "path": heaviest_path(found.id),
+        "waiting": list(pages.proposed(waiting, sight).values()),
+        "waiting_runs": pages.visible_runs(user).filter(id__in=waiting),
+        "tree": pages.tree(found.id, user),
+        "whole": sight.whole,
+        "path": heaviest_path(found.id) if sight.whole else None,
         "most_checkpoints": MOST,
-        "opened": pages.opened(found),
-        "may_steer": pages.may_steer(cast(User, request.user), found),
+        "opened": pages.opened(found, sight),
+        "may_steer": pages.may_steer(user, found),
         "may_withdraw": request.user.pk == found.agent.owner_id or request.user.is_superuser,
         "fork_after": found.blocked["seq"] - 1 if found.blocked else found.steps,
     }

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from agents import sealed
 from agents.journal import decode
@@ -40,6 +41,29 @@ def visible_runs(user: User) -> QuerySet[Run]:
 def may_steer(user: User, run: Run) -> bool:
     """Cancel and fork: who started it, who answers for the agent, and who has the right for all."""
     return user.pk in (run.started_by_id, run.agent.owner_id) or user.has_perm(STEERS_ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What somebody sees of a run: its actions in these queues; what its steps said only where that is all of them."""
+
+    queues: frozenset[str] | None = None  # None: every queue
+    whole: bool = True
+
+
+def sight_of(user: User, run: Run) -> Sight:
+    """Whoever started it, answers for its agent or for all agents sees the whole; a reviewer, what is in reach."""
+    if user.pk in (run.started_by_id, run.agent.owner_id) or user.has_perm(SEES_ALL):
+        return Sight()
+    queues = frozenset(Reach.objects.filter(group__user=user).values_list("queue", flat=True))
+    beyond = _with_queue(Action.objects.filter(run=run.id)).exclude(queue_now__in=queues)
+    return Sight(queues, whole=not beyond.exists())
+
+
+def _with_queue(actions: QuerySet[Action]) -> QuerySet[Any]:
+    """Each with the queue it lies in, or would come to."""
+    newest = DeskItem.objects.filter(action=OuterRef("pk")).order_by("-ref").values("queue")[:1]
+    return actions.annotate(queue_now=Coalesce(Subquery(newest), "type__queue", output_field=CharField()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +99,10 @@ class Opened(NamedTuple):
     blocked: dict[str, Any] | None
 
 
-def opened(run: Run) -> Opened:
+def opened(run: Run, sight: Sight) -> Opened:
     """What it was called and how it ended, opened where it lies sealed."""
+    if not sight.whole:
+        return Opened(_words(run.title), "", "", None)
     return Opened(
         _words(run.title), _words(run.error),
         masked(json_text(_value(bytes(run.result)))) if run.result else "",
@@ -100,12 +126,12 @@ def _blocked(sides: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """An action as a run's page names it."""
+    """An action as a run's page names it; without an id one that the reader does not reach."""
 
-    id: UUID
-    type: str
-    state: str
-    title: str
+    id: UUID | None = None
+    type: str = ""
+    state: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +162,22 @@ _WORDS = {
 }
 
 
-def trace(run: Run, *, before: int | None = None) -> list[Row]:
+def trace(run: Run, sight: Sight, *, before: int | None = None) -> list[Row]:
     """The journal in words, oldest first; of a long one the part that ends before `before`."""
     entries = JournalEntry.objects.filter(run=run)
     if before:
         entries = entries.filter(seq__lt=before)
     rows = list(entries.order_by("-seq")[:TRACE])[::-1]
     values = [_value(bytes(row.result)) for row in rows]
-    known = proposed([UUID(one) for value in values for one in _named(value)])
-    return [_row(row, value, known) for row, value in zip(rows, values, strict=True)]
+    known = proposed([UUID(one) for value in values for one in _named(value)], sight)
+    found = [_row(row, value, known) for row, value in zip(rows, values, strict=True)]
+    return found if sight.whole else [_outlined(row) for row in found]
+
+
+def _outlined(row: Row) -> Row:
+    """What a row says to whoever does not see all of its run."""
+    named = all(action.id for action in row.actions)
+    return replace(row, text="", name=row.name if named else "")
 
 
 def _value(raw: bytes) -> Any:
@@ -165,14 +198,17 @@ def _named(value: Any) -> list[str]:
     return [*ends, *more, *([one] if isinstance(one, str) and len(one) == 36 else [])]
 
 
-def proposed(ids: Sequence[UUID]) -> dict[UUID, Proposed]:
-    """What is known of these actions; ids of anything else are left out."""
-    rows = list(Action.objects.filter(id__in=ids).values_list("id", "type_id", "state", "revision"))
+def proposed(ids: Sequence[UUID], sight: Sight) -> dict[UUID, Proposed]:
+    """What the reader may know of these actions; ids of anything else are left out."""
+    named = _with_queue(Action.objects.filter(id__in=ids))
+    rows = list(named.values_list("id", "type_id", "state", "revision", "queue_now"))
     texts = SearchText.objects.filter(action__in=ids).values_list("action", "revision", "title")
     titles = {(action, revision): title for action, revision, title in texts}
     return {
         action: Proposed(action, kind, state, titles.get((action, revision), ""))
-        for action, kind, state, revision in rows
+        if sight.queues is None or queue in sight.queues
+        else Proposed()
+        for action, kind, state, revision, queue in rows
     }
 
 
@@ -227,6 +263,7 @@ class Branch:
     version: str
     title: str
     state: str
+    seen: bool = True  # whether the reader has a page of it
 
 
 _TREE = """
@@ -243,10 +280,15 @@ ORDER BY d.path LIMIT %s
 """
 
 
-def tree(run: UUID) -> list[Branch]:
+def tree(run: UUID, user: User) -> list[Branch]:
     """The run with its parents and all their children, top down; empty where it stands alone."""
     with connection.cursor() as cursor:
         cursor.execute(_TREE, [run, TREE])
         rows = [Branch(*row) for row in cursor.fetchall()]
-    found = [replace(branch, title=sealed.preview(branch.title)) for branch in rows]
-    return found if len(found) > 1 else []
+    if len(rows) < 2:
+        return []
+    seen = set(visible_runs(user).filter(id__in=[branch.id for branch in rows]).values_list("id", flat=True))
+    return [
+        replace(branch, title=sealed.preview(branch.title) if branch.id in seen else "", seen=branch.id in seen)
+        for branch in rows
+    ]

@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from agents import registry
 from agents.models import Run as Run_
 from agents.runs import Run
-from tests.agents.kit import Crew
+from reviews.states import EffectMode, Reversibility, Risk
+from tests.agents.kit import Crew, Note
 from tests.web.pages import Browser
 
 
@@ -123,6 +124,34 @@ def test_a_reviewer_sees_the_run_behind_an_item_of_their_queue_but_may_not_steer
     assert "Cancel it and" not in page.text
     assert browser.post(f"/runs/{run.id}/cancel/", {}).status == 403
     assert crew.run(run).state == "parked"
+
+
+def test_of_a_run_that_works_for_two_queues_a_reviewer_of_one_sees_their_own_half(crew: Crew) -> None:
+    registry.register(
+        registry.ActionType(
+            name="say.aside", label="Say aside", version=1, template="Whisper {text}", model=Note, risk=Risk.LOW,
+            reversibility=Reversibility.COMPENSABLE, queue="elsewhere", effect_mode=EffectMode.IDEMPOTENT,
+            execute=crew.world.execute,
+        )
+    )  # fmt: skip
+
+    def double(run: Run) -> None:
+        run.step("look", lambda: "her diagnosis")
+        ours, theirs = run.propose("say", {"text": "hello"}), run.propose("say.aside", {"text": "her diagnosis"})
+        run.wait_all(ours, theirs)
+
+    crew.agent(double)
+    run = crew.start()
+    crew.leg(run)
+    crew.route()
+    ours, theirs = crew.actions(run)
+    page = Browser(crew.house.grace).get(f"/runs/{run.id}/")
+    assert "Part of this run concerns queues that you do not see" in page.plain
+    assert f"/action/{ours.id}/" in page.text and "Say hello" in page.plain
+    assert "diagnosis" not in page.text and "Whisper" not in page.text and "say.aside" not in page.text
+    assert str(theirs.id) not in page.text
+    whole = Browser(crew.house.ada).get(f"/runs/{run.id}/")
+    assert "her diagnosis" in whole.plain and "Whisper" in whole.plain, "who started it sees all of it"
 
 
 def test_a_run_is_steered_by_post_with_a_token_only(crew: Crew) -> None:
