@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
 from agents.handlers.mail import inbox
 from agents.services import sync_registry
@@ -30,7 +31,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         sign_ins = seed_people(_file(), reset=options["reset_sign_ins"])
         sync_registry(owner="lin")
-        lead = By(User.objects.get(username="lin"))
+        # Whoever runs this holds the login of web; there is no session that could be old.
+        lead = By(User.objects.get(username="lin"), auth="command", stepped_up_at=timezone.now())
         sync_types(types=[], principals=[PROGRAM])
         seed_level(lead)
         if settings.PROFILE == "normal" and not options["no_sample"]:
