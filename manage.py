@@ -10,6 +10,7 @@ LOGINS = {
     "migrate": "owner",
     "provision": "owner",
     "reseal": "owner",
+    "rewrap": "owner",
     "keeper": "router",
     "audit_job": "router",
     "audit_prune": "router",

@@ -109,6 +109,7 @@ GRANTS: list[Grant] = [
     Grant("web router executor", "audit.opening_keys(uuid[])", "EXECUTE"),
     Grant("web router", "audit.seal_key", "SELECT INSERT"),
     Grant("web", "audit.erase_key(bytea)", "EXECUTE"),
+    Grant("web", "audit.sealed_by(bytea)", "EXECUTE"),
     # The auditor reads everything.
     Grant("auditor", "audit.event", "SELECT"),
     Grant("auditor", "audit.event_web", "SELECT"),

@@ -34,9 +34,14 @@ def make_keys(folder: Path) -> list[str]:
                 key = seal.Private(uuid7(), os.urandom(32))
                 write_key(folder / name, key)
                 made.append(name)
-            _add([(key.id, kind, lookup, key.public, None)])
+            add([(key.id, kind, lookup, key.public, None)])
         refill()
     return made
+
+
+def master_row(key: seal.Private) -> Row:
+    """The public half of a master key."""
+    return key.id, "master", MASTER, key.public, None
 
 
 def _demand_new(name: str, lookup: bytes) -> None:
@@ -55,7 +60,7 @@ def write_key(path: Path, key: seal.Private) -> None:
 
 def refill() -> int:
     """Adds spare keys when few are left, each sealed to the master key. How many."""
-    master = seal.master_key()
+    master = seal.newest_master()
     if master is None:
         return 0
     with connection.cursor() as cursor:
@@ -64,7 +69,7 @@ def refill() -> int:
     if spare >= LOW:
         return 0
     reader = seal.Reader(master.id, master.public)
-    _add([_spare(reader) for _ in range(SPARES - spare)])
+    add([_spare(reader) for _ in range(SPARES - spare)])
     return int(SPARES - spare)
 
 
@@ -74,6 +79,7 @@ def _spare(master: seal.Reader) -> Row:
     return key.id, "subject", None, key.public, seal.wrap(master, raw)
 
 
-def _add(rows: Sequence[Row]) -> None:
+def add(rows: Sequence[Row]) -> None:
+    """Rows of keys; those that are there stay."""
     with connection.cursor() as cursor:
         cursor.execute(ADD, [list(column) for column in zip(*rows, strict=True)])

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from audit import events, registry, seal
 from audit.entries import Actor, Entry, prepare
 from audit.erasable import CaseTexts, Wanted, cases_of, texts_of
-from audit.services import MOST_ERASED, ErasureRefused, erase, fresh, load_chain, record, uuid7
+from audit.services import MOST_ERASED, ErasureRefused, erase, erase_keys, fresh, load_chain, record, uuid7
 from audit.sessions import is_fresh
 
 Scope = Literal["case", "subject", "type"]
@@ -109,8 +109,10 @@ def erase_all(
     if set(slots) != set(seen):
         raise ErasureRefused("what can be erased has changed since it was shown; look again")
     made = _erase_slots(slots, basis, reason, actor, request)
-    key = not cases.more and _erase_key(wanted, found)
-    return Erased(len(slots), len([case for case in found if case.erasable]), key, tuple(e.id for e in made))
+    subjects = [] if cases.more else _forgotten(wanted, found)
+    if subjects:
+        erase_keys(subjects, told=made[-1], authoriser=actor, request=request)
+    return Erased(len(slots), len([c for c in found if c.erasable]), bool(subjects), tuple(e.id for e in made))
 
 
 def _erase_slots(slots: Sequence[tuple[UUID, str]], basis: str, reason: str, actor: Actor, request: str) -> list[Entry]:
@@ -120,20 +122,17 @@ def _erase_slots(slots: Sequence[tuple[UUID, str]], basis: str, reason: str, act
     ]  # fmt: skip
 
 
-def _erase_key(wanted: Wanted, found: Sequence[CaseTexts]) -> bool:
-    """With everything of a subject its key goes, and with it what copies elsewhere still hold."""
+def _forgotten(wanted: Wanted, found: Sequence[CaseTexts]) -> list[bytes]:
+    """Subjects of whom everything goes: so does their key, and with it what copies elsewhere still hold."""
     if any(case.kept or any(slot.kept and slot.field != "identity" for slot in case.slots) for case in found):
-        return False
+        return []
     if wanted.person:
         subjects = [seal.person(ref) for ref in registry.refs_of(wanted.person)]
     else:
         subjects = _own_subjects([case.case for case in found])
     if wanted.subject is not None:
         subjects.append(wanted.subject)
-    with connection.cursor() as cursor:
-        for subject in subjects:
-            cursor.execute("SELECT audit.erase_key(%s)", [subject])
-    return bool(subjects)
+    return subjects
 
 
 def _own_subjects(cases: Sequence[str]) -> list[bytes]:

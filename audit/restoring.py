@@ -14,7 +14,7 @@ from audit import events, queries
 from audit.entries import Actor, leaf_hash
 from audit.erasable import Wanted, cases_of, texts_of
 from audit.publish import read_anchor
-from audit.services import ErasureRefused, erase, fresh, prepare, record, uuid7
+from audit.services import ErasureRefused, erase, erase_keys, fresh, prepare, record, uuid7
 from audit.tiles import WIDTH, tile_path
 from audit.tree import root_of
 
@@ -117,6 +117,8 @@ def erase_again(lost: Lost) -> Again:
             if why:
                 left.append((slot["event"], slot["field"], why))
     _erase_keys({slot["event"] for leaf in told for slot in leaf["data"]["entries"]})
+    if not left:
+        _erase_named(lost)
     return Again(done, left)
 
 
@@ -159,12 +161,25 @@ def _erase_keys(found: set[str]) -> None:
                 _drop_key(bytes(lookup))
 
 
+@transaction.atomic
+def _erase_named(lost: Lost) -> None:
+    """The keys that a lost event names, where the backup has them in use: of runs, say, which are nobody else's."""
+    name = events.EventName.PRIVACY_KEYS_ERASED
+    keys = [key for leaf in lost.leaves if leaf["name"] == name for key in leaf["data"]["keys"]]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT lookup FROM audit.seal_key WHERE kind = 'subject' AND lookup IS NOT NULL AND id = ANY (%s::uuid[])",
+            [keys],
+        )
+        for (lookup,) in cursor.fetchall():
+            _drop_key(bytes(lookup))
+
+
 def _drop_key(lookup: bytes) -> None:
     """With an event of its own, which names no text: no key goes without one."""
     data = events.PrivacyErased(entries=[], basis="restored", authoriser=WHO.ref)
     entry = prepare(
         name=events.EventName.PRIVACY_ERASED, data=data, chain=fresh(f"erasure:{uuid7()}"), actor=WHO
     )  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT audit.erase_key(%s)", [lookup])
     record([entry])
+    erase_keys([lookup], told=entry, authoriser=WHO)

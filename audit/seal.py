@@ -251,8 +251,8 @@ def _row_key(entries: bytes) -> bytes:
 
 
 def _by_subject(entries: Sequence[bytes]) -> bytes:
-    master = master_key()
-    if master is None:
+    masters = {key.id: key for key in master_keys()}
+    if not masters:
         raise CannotOpen("this process holds no key that opens it")
     ids = [UUID(bytes=entry[:16]) for entry in entries]
     with connection.cursor() as cursor:
@@ -260,6 +260,9 @@ def _by_subject(entries: Sequence[bytes]) -> bytes:
         wrapped = {key: bytes(half) for key, half in cursor.fetchall()}
     for key, entry in zip(ids, entries, strict=True):
         if key in wrapped:
+            master = masters.get(UUID(bytes=wrapped[key][:16]))
+            if master is None:
+                raise CannotOpen("its subject's key is sealed to another master key")
             return unwrap(Private(key, unwrap(master, wrapped[key])), entry)
     raise CannotOpen("its subject's key was erased")
 
@@ -270,9 +273,16 @@ def _by_subject(entries: Sequence[bytes]) -> bytes:
 KEYLESS = {"agent", "sequencer", "auditor"}
 
 
-def master_key() -> Private | None:
-    """Opens subjects' keys: in the secrets of web, router and executor."""
-    return read_key("seal.key") if settings.DATABASE_ROLE not in KEYLESS else None
+def master_keys() -> list[Private]:
+    """What opens subjects' keys, in the secrets of web, router and executor: the present one, and one that follows."""
+    if settings.DATABASE_ROLE in KEYLESS:
+        return []
+    return [key for key in (read_key("seal.key"), read_key("seal.key.next")) if key is not None]
+
+
+def newest_master() -> Private | None:
+    """What new keys of subjects are sealed to."""
+    return next(reversed(master_keys()), None)
 
 
 def own_key() -> Private | None:

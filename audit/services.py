@@ -12,7 +12,20 @@ from audit import events, receipts, registry, seal
 from audit.entries import ZERO, Actor, Chain, Entry, Secret, prepare
 from audit.ids import uuid7
 
-__all__ = ["Actor", "Chain", "Entry", "erase", "fresh", "load_chain", "now", "prepare", "record", "recording", "uuid7"]
+__all__ = [
+    "Actor",
+    "Chain",
+    "Entry",
+    "erase",
+    "erase_keys",
+    "fresh",
+    "load_chain",
+    "now",
+    "prepare",
+    "record",
+    "recording",
+    "uuid7",
+]
 
 CONTENT = (
     "INSERT INTO audit.content (event_id, field, salt, scheme, body)"
@@ -135,6 +148,26 @@ def erase(
     )
     record([entry])
     return entry
+
+
+@transaction.atomic
+def erase_keys(subjects: Sequence[bytes], *, told: Entry, authoriser: Actor, request: str = "") -> list[UUID]:
+    """Delete the keys of these subjects with the erasure that `told` records, and name them in an event after it.
+
+    Raises DatabaseError where a hold, an open action or a text that is still here keeps one: then all stay.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM audit.seal_key WHERE kind = 'subject' AND lookup = ANY (%s) ORDER BY id", [list(subjects)]
+        )
+        keys = [key for (key,) in cursor.fetchall()]
+        for subject in subjects:
+            cursor.execute("SELECT audit.erase_key(%s)", [subject])
+    data = events.KeysErased(keys=[str(key) for key in keys])
+    record([prepare(
+        name=events.EventName.PRIVACY_KEYS_ERASED, data=data, chain=told.next, actor=authoriser, request=request
+    )])  # fmt: skip
+    return keys
 
 
 def _demand_over(cases: set[str]) -> None:

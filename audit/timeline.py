@@ -50,6 +50,8 @@ TITLES = {
     "audit.verified": "Record verified",
     "content.opened": "Texts opened",
     "privacy.erased": "Texts erased",
+    "privacy.keys_erased": "Keys erased",
+    "privacy.master_changed": "Master key changed",
     "hold.placed": "Legal hold placed",
     "hold.lifted": "Legal hold lifted",
     "retention.pruned": "Old entries pruned",

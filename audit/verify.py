@@ -38,7 +38,7 @@ web: action.proposed .withdrawn .edited .deferred .assigned .tagged evidence.add
     .retired action_type.registered .changed level.set policy.published queue.changed account.changed role.granted
     .revoked qualification.recorded delegation.granted .revoked token.created .changed .rotated .revoked
     auth.signed_in .refused .stepped_up audit.searched .exported content.opened privacy.erased hold.placed .lifted
-    retention.pruned .changed
+    retention.pruned .changed privacy.keys_erased .master_changed
 router: action.expired .escalated audit.verified level.lapsed
 executor: attempt.leased .begun .finished .retried .in_doubt action.reversed
 sequencer: log.created .key_added .key_retired .alarm .one_role .journey_profile"""  # a leading dot repeats the prefix

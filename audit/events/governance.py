@@ -156,6 +156,21 @@ class PrivacyErased(EventData):
     authoriser: Code
 
 
+class KeysErased(EventData):
+    """Follows a `privacy.erased`: the keys that went with the texts, by their ids. Never whose they were."""
+
+    keys: list[Code]
+
+
+class MasterChanged(EventData):
+    """From which master key to which the keys of subjects go; `keys` lie under the old one still."""
+
+    old: Code
+    new: Code
+    state: Literal["begun", "over"]
+    keys: Count
+
+
 class HoldEvent(EventData):
     """What is kept: a case or a type by its name; whom a subject's hold is about stands nowhere in the log."""
 

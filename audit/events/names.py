@@ -72,6 +72,8 @@ class EventName(StrEnum):
     AUDIT_EXPORTED = "audit.exported"
     CONTENT_OPENED = "content.opened"
     PRIVACY_ERASED = "privacy.erased"
+    PRIVACY_KEYS_ERASED = "privacy.keys_erased"
+    PRIVACY_MASTER_CHANGED = "privacy.master_changed"
     HOLD_PLACED = "hold.placed"
     HOLD_LIFTED = "hold.lifted"
     RETENTION_PRUNED = "retention.pruned"

@@ -12,8 +12,9 @@ from django.db import DatabaseError, transaction
 
 from agents import resealing
 from agents.services import running
-from audit import indexing, keys, seal
-from audit.erasable import Wanted, cases_of
+from audit import events, indexing, keys, seal, services
+from audit.erasable import Wanted, cases_of, texts_of
+from audit.events import EventName as Name
 from reviews.models import RevisionBody, SearchText
 from reviews.states import Status
 from tests import build
@@ -81,6 +82,63 @@ def test_after_the_erasure_neither_key_nor_text_is_left(sealed: build.House, des
     before = sql("SELECT count(*) FROM audit.seal_key WHERE lookup = %s", subject)
     assert (before, erase(sealed, of_8812()).key) == ([(1,)], True)
     assert sql("SELECT count(*) FROM audit.seal_key WHERE lookup = %s", subject) == [(0,)]
+    desk.sequence()
+    assert judge(desk.export())[:2] == (0, {})
+
+
+def named(keys: list[str], *, after: str = "privacy.erased") -> None:
+    """Events as an erasure writes them, with these keys named."""
+    with as_role("web"), transaction.atomic():
+        chain = services.fresh(f"erasure:{services.uuid7()}")
+        who = services.Actor("human", "psn_x")
+        if after == "privacy.erased":
+            data = events.PrivacyErased(entries=[], basis="gdpr_17", authoriser="psn_x")
+            first = services.prepare(name=Name.PRIVACY_ERASED, data=data, chain=chain, actor=who)
+        else:
+            first = services.prepare(
+                name=Name.CONTENT_OPENED, data=events.ContentOpened(case="x"), chain=chain, actor=who
+            )
+        told = events.KeysErased(keys=keys)
+        services.record(
+            [first, services.prepare(name=Name.PRIVACY_KEYS_ERASED, data=told, chain=first.next, actor=who)]
+        )
+        sql("SELECT audit.erase_key(%s)", of_8812().subject)
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_a_key_goes_only_with_an_erasure_that_names_this_very_key(sealed: build.House) -> None:
+    build.wait_for_release(build.rejected(sealed, "refund.issue", payload=NOTE).id)
+    subject = of_8812().subject
+    [(key,)] = sql("SELECT id FROM audit.seal_key WHERE lookup = %s", subject)
+    other = str(sql("SELECT id FROM audit.seal_key WHERE kind = 'subject' AND lookup IS NULL LIMIT 1")[0][0])
+    for case in texts_of(cases_of(of_8812()).names):
+        with as_role("web"):
+            services.erase(
+                entries=[(s.event, s.field) for s in case.erasable], basis="gdpr_17",
+                authoriser=services.Actor("human", sealed.lin.pseudonym),
+            )  # fmt: skip
+    # An erasure of this very moment stands in the log, and takes no key along.
+    with as_role("web"), pytest.raises(DatabaseError, match="a key was deleted"), transaction.atomic():
+        sql("SELECT audit.erase_key(%s)", subject)
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+    for keys_, after in (([], "privacy.erased"), ([other], "privacy.erased"), ([str(key)], "content.opened")):
+        with pytest.raises(DatabaseError, match="a key was deleted"):
+            named(keys_, after=after)
+    assert sql("SELECT count(*) FROM audit.seal_key WHERE id = %s", key) == [(1,)]
+    named([str(key)])
+    assert sql("SELECT count(*) FROM audit.seal_key WHERE id = %s", key) == [(0,)]
+    with pytest.raises(DatabaseError, match="a key was deleted"), transaction.atomic():  # nor does the owner
+        sql("DELETE FROM audit.seal_key WHERE id = %s", other)
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_an_erasure_names_the_keys_that_went_with_it(sealed: build.House, desk: World) -> None:
+    build.wait_for_release(build.rejected(sealed, "refund.issue", payload=NOTE).id)
+    [(key,)] = sql("SELECT id FROM audit.seal_key WHERE lookup = %s", of_8812().subject)
+    assert erase(sealed, of_8812()).key
+    rows = sql("SELECT name, convert_from(leaf, 'UTF8') FROM audit.event WHERE case_id LIKE 'erasure:%' ORDER BY n")
+    assert [name for name, _ in rows] == ["privacy.erased", "privacy.keys_erased"]
+    assert json.loads(rows[1][1])["data"] == {"keys": [str(key)]}
     desk.sequence()
     assert judge(desk.export())[:2] == (0, {})
 
