@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-import psycopg
 from django.conf import settings
 from django.db import DatabaseError, connection
 
@@ -22,6 +21,7 @@ from agents.pulse import EVERY, beat
 from audit.indexing import index_for
 from audit.jobs import request_daily
 from audit.keys import refill
+from audit.leading import KEEPER, Leadership
 from audit.queries import job_waiting
 from audit.receipts import give_waiting
 from reviews import services as desk
@@ -29,7 +29,6 @@ from reviews.queries.manning import unmanned
 
 log = logging.getLogger("assentry.keeper")
 
-LEADER = 0x4153_5345_4E54  # the advisory lock of the leading keeper
 ROLLUP_EVERY = 1.0
 ALARM_EVERY = 5.0
 QUEUES_EVERY = 5.0
@@ -54,48 +53,12 @@ class Verb(NamedTuple):
     every: float = 0.0
 
 
-class Leadership:
-    """An advisory lock on a session of its own: it goes with the connection, whoever ends it."""
-
-    def __init__(self) -> None:
-        self._session: psycopg.Connection[Any] | None = None
-
-    def held(self) -> bool:
-        """Whether this process leads, trying to if nobody does. Raises nothing."""
-        try:
-            if self._session is None:
-                self._session = self._connect()
-                self._leads = False
-            if self._leads:
-                self._session.execute("SELECT 1")
-            else:
-                row = self._session.execute("SELECT pg_try_advisory_lock(%s)", [LEADER]).fetchone()
-                self._leads = bool(row and row[0])
-        except psycopg.Error as exc:
-            log.warning("no session for the leader's lock: %s", exc)
-            self.release()
-            return False
-        return self._leads
-
-    def _connect(self) -> psycopg.Connection[Any]:
-        given = connection.get_connection_params()
-        wanted = ("host", "port", "user", "password", "dbname", "connect_timeout")
-        parameters = {key: given[key] for key in wanted if given.get(key)}
-        return psycopg.connect(**parameters, autocommit=True, application_name="assentry-keeper-lead")
-
-    def release(self) -> None:
-        if self._session is not None:
-            self._session.close()
-        self._session = None
-        self._leads = False
-
-
 class Keeper:
     """Sweeps until stopped. `bells` is rung for what is ready; it may be deaf."""
 
     def __init__(self, bells: Ring, stop: threading.Event) -> None:
         self.bells, self.stop = bells, stop
-        self.leadership = Leadership()
+        self.leadership = Leadership(KEEPER, "keeper")
         self.tick = settings.TIMINGS.keeper_tick
         self.verifier = AuditJobs()
         self.post = PostOffice()

@@ -14,17 +14,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from audit import events, queries, services
 from audit.anchors import Anchor, AnchorFailed, Copy
 from audit.cosigning import Cosigner, ForkSeen
+from audit.leading import CARRIER, lead, serve
 from audit.notes import BadNote, Checkpoint, note, open_checkpoint
 from audit.tree import range_root
 
 logger = logging.getLogger(__name__)
 
-LOCK = 0x616E63686F72  # "anchor"
 TICK, RETRY, WATCH = 5.0, 60.0, 10.0
 NEWEST = """
     SELECT c.size, c.root, c.body, c.signature, clock_timestamp() FROM audit.checkpoint c
@@ -77,19 +77,9 @@ class Carrier:
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; a lost database costs the leadership and nothing else."""
-        while not stop.is_set():
-            try:
-                self._serve(stop)
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("anchor: the database is away (%s); trying again", str(error).strip())
-                connection.close()
-                stop.wait(1.0)
-        connection.close()
+        serve("anchor", lead=lambda: lead(CARRIER), term=lambda: self._serve(stop), stop=stop, every=TICK)
 
     def _serve(self, stop: threading.Event) -> None:
-        while not _lead():
-            if stop.wait(TICK):
-                return
         _forget_others([place.name for place in self.places])
         waited = WATCH
         while not stop.is_set():
@@ -187,13 +177,6 @@ def _forget_others(names: Sequence[str]) -> None:
     """Places that are no longer named raise no alarm about their age."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit.anchor WHERE name <> ALL (%s)", [list(names)])
-
-
-def _lead() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        leading: bool = cursor.fetchone()[0]
-    return leading
 
 
 def watch() -> list[str]:

@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from audit import events, services
+from audit import events, leading, services
 from audit.forgetting import Forgetting
 from audit.notes import BadNote, Checkpoint, Signer, checkpoint_body, note
 from audit.publish import Publication, read_anchor
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 BATCH = 5_000
 RETRY_AFTER = 10.0
-LOCK = 0x6175646974  # "audit"
 PENDING = """
     DELETE FROM audit.pending WHERE n IN (SELECT n FROM audit.pending ORDER BY n LIMIT %s) RETURNING n, leaf_hash
 """
@@ -72,20 +71,14 @@ class Sequencer:
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. A lost connection costs the leadership; the guard runs again before the next batch."""
-        while not stop.is_set():
-            try:
-                self._serve(stop)
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("sequencer: the database is away (%s); trying again", str(error).strip())
-                self.publication = None
-                connection.close()
-                stop.wait(1.0)
-        connection.close()
+        leading.serve(
+            "sequencer", lead=self.lead, term=lambda: self._serve(stop), stop=stop, every=self.poll * 5, lost=self._lost
+        )
+
+    def _lost(self) -> None:
+        self.publication = None
 
     def _serve(self, stop: threading.Event) -> None:
-        while not self.lead():
-            if stop.wait(self.poll * 5):
-                return
         self.prepare()
         while not stop.is_set():
             if self.round() == 0:
@@ -95,9 +88,7 @@ class Sequencer:
         """Try to become the leader. The lock lives as long as the connection."""
         with connection.cursor() as cursor:
             cursor.execute("SET synchronous_commit = on")
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-            leading: bool = cursor.fetchone()[0]
-        return leading
+        return leading.lead(leading.SEQUENCER)
 
     def prepare(self) -> None:
         """What every new leader does first: guard, sign what a crash left unsigned, say what is in force."""

@@ -22,10 +22,11 @@ from audit import queries, tiles
 from audit.entries import ZERO, Actor, Chain, prepare
 from audit.events import EventName as Name
 from audit.export import export
+from audit.leading import SEQUENCER
 from audit.notes import BadNote, Signer, open_checkpoint
 from audit.publish import read_anchor
 from audit.reopen import ReopenRefused, reopen
-from audit.sequencer import LOCK, Refused, Sequencer
+from audit.sequencer import Refused, Sequencer
 from audit.tree import Frontier, root_of
 from config.env import ROOT
 from tests import cluster
@@ -241,6 +242,9 @@ def writers(transactional_db: None) -> Iterator[Writers]:
         found.close()
 
 
+START = 120.0  # seconds: what a process may take to load its code and begin where many others do the same
+
+
 class Process:
     """`manage.py sequencer`, logged in as sequencer."""
 
@@ -266,7 +270,7 @@ class Process:
 
     def stop(self) -> int:
         self.popen.send_signal(signal.SIGTERM)
-        return self.popen.wait(20)
+        return self.popen.wait(START)
 
     def words(self) -> str:
         return self.log.read_text()
@@ -289,14 +293,14 @@ def settled(seconds: float = 60) -> None:
     raise AssertionError(f"the log did not settle: {queries.health()}")
 
 
-def leader_is_up(process: Process, seconds: float = 120) -> None:
+def leader_is_up(process: Process, seconds: float = START) -> None:
     """Until the process holds the lock and the log has its birth entries."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if sql(
             "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND database ="
             " (SELECT oid FROM pg_database WHERE datname = current_database())",
-            LOCK & 0xFFFFFFFF,
+            SEQUENCER & 0xFFFFFFFF,
         ):
             return
         assert process.popen.poll() is None, process.words()
@@ -412,20 +416,24 @@ def test_the_carrier_brings_copies_without_the_key_and_the_sequencer_compares(
     settled()
     given = {"ASSENTRY_ANCHORS": f"dir:{place}", "ASSENTRY_LOG_KEY": str(tmp_path / "none")}
     carrier = Process(tmp_path, cluster.database_name(), "anchor", **given)
-    until = time.monotonic() + 30
-    while not (notes := [path for path in place.rglob("[0-9]*-[0-9]*") if path.is_file()]):
-        assert carrier.popen.poll() is None, carrier.words()
-        assert time.monotonic() < until, carrier.words()
-        time.sleep(0.1)
+    size = copied(carrier, place)
     assert carrier.stop() == process.stop() == 0
-    size = queries.health().size
-    assert notes[0].name.endswith(f"-{size}")
     with as_role("superuser"):
         World(tmp_path, tables=False).cut(size - 4)
     shutil.rmtree(tmp_path / "anchor")  # the folder of the log itself went with the database
     again = Process(tmp_path, cluster.database_name(), **given | {"ASSENTRY_LOG_KEY": str(tmp_path / "log.key")})
-    assert again.popen.wait(30) == 3, again.words()
+    assert again.popen.wait(START) == 3, again.words()
     assert f"ends at {size - 4} leaves, dir:{place} says {size}" in again.words()
+
+
+def copied(carrier: Process, place: Path) -> int:
+    """The size of the first copy there; while it stays there, no other one is due."""
+    until = time.monotonic() + START
+    while not (notes := [path for path in place.rglob("[0-9]*-[0-9]*") if path.is_file() and path.stat().st_size]):
+        assert carrier.popen.poll() is None, carrier.words()
+        assert time.monotonic() < until, carrier.words()
+        time.sleep(0.1)
+    return int(notes[0].name.rpartition("-")[2])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -441,7 +449,7 @@ def test_the_process_refuses_a_cut_log_and_says_both_sizes(writers: Writers, alo
         size = queries.health().size
         world.cut(size - 4)
     again = Process(tmp_path, cluster.database_name())
-    assert again.popen.wait(30) == 3, again.words()
+    assert again.popen.wait(START) == 3, again.words()
     assert f"ends at {size - 4} leaves, the anchor says {size}" in again.words()
     assert "Traceback" not in again.words()
 
@@ -465,10 +473,10 @@ def test_a_lost_connection_costs_the_leadership_only(writers: Writers, alone: No
 
 def test_a_process_without_a_key_ends_with_a_sentence(tmp_path: Path, django_db_setup: None) -> None:
     process = Process(tmp_path, cluster.database_name())
-    assert process.popen.wait(30) == 1, process.words()
+    assert process.popen.wait(START) == 1, process.words()
     assert "cannot be read" in process.words()
     assert "Traceback" not in process.words()
     Signer.generate("another.example/log").write(tmp_path / "log.key")
     process = Process(tmp_path, cluster.database_name())
-    assert process.popen.wait(30) == 1
+    assert process.popen.wait(START) == 1
     assert "the key signs for another.example/log" in process.words()
