@@ -28,6 +28,7 @@ from audit.notes import Signer, open_checkpoint
 from audit.outgoing import BadAddress, check
 from audit.sequencer import Refused, Sequencer
 from audit.witness import Witness, make, server
+from config.env import ROOT
 from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 
@@ -260,6 +261,49 @@ def test_an_authority_stamps_the_time_and_a_wrong_stamp_is_refused(
     assert "no valid time stamp" in carry(f"tsa:{http.url}/tsr")[0]
     monkeypatch.setattr(settings, "TSA_ROOTS", None)
     assert "ASSENTRY_TSA_ROOTS" in carry(f"tsa:{http.url}/tsr")[0]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="what the page tells is tried with openssl itself")
+def test_what_the_page_tells_an_outsider_to_type_checks_a_stamp_from_an_export(
+    live: World, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(live.folder / "tsa")
+    monkeypatch.setattr(settings, "TSA_ROOTS", authority.roots)
+    http.status, http.answer = 200, authority.reply
+    assert carry(f"tsa:{http.url}/tsr") == []
+    size = live.index_of_last() + 1
+    grow(live)
+    place = live.export()
+    shutil.copy(authority.roots, place / "authority.pem")
+
+    def typed() -> list[tuple[int, str]]:
+        """Exit code and words of each command, as they stand on the page."""
+        lines = [line.strip().replace("48213", str(size)) for line in commands()]
+        ran = [subprocess.run(["sh", "-c", one], cwd=place, capture_output=True, text=True, check=False) for one in lines]
+        return [(one.returncode, one.stdout + one.stderr) for one in ran]
+
+    ok, shown, counted = typed()
+    assert ok[0] == 0 and "Verification: OK" in ok[1]
+    assert "Time stamp: " in shown[1] and "Hash Algorithm: sha256" in shown[1]
+    assert counted == (0, "1\n")
+    stamped = place / "timestamps" / f"000001-{size}.txt"
+    assert judge(place, "--against", stamped)[:2] == (0, {})
+    note = stamped.read_text()
+    stamped.write_text(note.replace(f"\n{size}\n", f"\n{size - 1}\n"))  # another checkpoint than the stamped one
+    (bad, words), _, counted = typed()
+    assert bad != 0 and "Verification: FAILED" in words
+    assert counted == (1, "0\n")
+    stamped.write_text(note)
+    (place / "authority.pem").write_text(Authority(live.folder / "other").roots.read_text())
+    assert typed()[0][0] != 0  # somebody else's stamp
+
+
+def commands() -> list[str]:
+    """The lines of docs/verify.md between its heading on stamps and the first words after them."""
+    page = (ROOT / "docs" / "verify.md").read_text().partition("## Time stamps")[2]
+    found = [line for line in page.splitlines() if line.startswith("    ")]
+    assert [line.split()[0] for line in found] == ["openssl", "openssl", "grep", "python"]
+    return found[:3]
 
 
 class Authority:
