@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import socket
 import subprocess
@@ -279,7 +280,8 @@ def test_what_the_page_tells_an_outsider_to_type_checks_a_stamp_from_an_export(
     def typed() -> list[tuple[int, str]]:
         """Exit code and words of each command, as they stand on the page."""
         lines = [line.strip().replace("48213", str(size)) for line in commands()]
-        ran = [subprocess.run(["sh", "-c", one], cwd=place, capture_output=True, text=True, check=False) for one in lines]
+        shell = functools.partial(subprocess.run, cwd=place, capture_output=True, text=True, check=False)
+        ran = [shell(["sh", "-c", line]) for line in lines]
         return [(one.returncode, one.stdout + one.stderr) for one in ran]
 
     ok, shown, counted = typed()
