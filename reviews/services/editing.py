@@ -102,6 +102,7 @@ def edit(
             demand_fresh(Risk(case.action.risk), by)
         dwell = look(case, old, seen, by, policy.pace) if decision else None
         judged = judge(case, old, payload)
+        more = judged.needed > case.action.needed
         own = may_self_edit(case.action.type, case.action) and judged.needed == 1 and not judged.raised
         text = text_of(judged.body)
         entry = edited_event(case, judged, text, old, by, words, self_edit=own)
@@ -114,7 +115,8 @@ def edit(
         # What the editor themselves has to mend stays with them; what is for others to approve does not.
         others = isinstance(refusal, NotPermitted)
         if (others or not own) and not case.action.type.question:
-            said += filter(None, [_pass_on(case, row, judged, seen, by, out_of_hand=others)])
+            passed = _pass_on(case, row, judged, seen, by, out_of_hand=others)
+            said = [*_briefly(said, judged.needed if more else 0), *([passed] if passed else [])]
         after_commit([case.action.id], [row.queue_id])
         record(case.entries)
     return EditResult(case.action.revision, decision is not None and refusal is None, "; ".join(said))
@@ -242,6 +244,11 @@ def show(case: Case, row: DeskItem, judged: Judged) -> None:
     )
     # Whoever wrote the revision before may decide again on this one.
     change_item(row, amount=found, currency=currency, prio=prio, passed_by=None)
+
+
+def _briefly(said: list[str], needed: int) -> list[str]:
+    """Why the editor's vote does not count, without what is said better by who has it now. `needed`: if it rose."""
+    return [f"it now needs {needed} others" if needed else words.partition(";")[0] for words in said]
 
 
 def _pass_on(case: Case, row: DeskItem, judged: Judged, seen: Seen, by: By, *, out_of_hand: bool) -> str:
