@@ -18,6 +18,7 @@ class Style(NamedTuple):
 
 _DAYS = {"words": "%-d %b %Y", "numbers": "%d/%m/%Y", "iso": "%Y-%m-%d"}
 _HOURS = {"24": "%H:%M", "12": "%-I:%M %p"}
+_SECONDS = {"24": "%H:%M:%S", "12": "%-I:%M:%S %p"}
 _style: ContextVar[Style] = ContextVar("style", default=Style())  # noqa: B039  a NamedTuple is not changed
 
 
@@ -31,6 +32,11 @@ def day(value: datetime) -> str:
 
 def time(value: datetime) -> str:
     return timezone.localtime(value).strftime(_HOURS[_style.get().hours])
+
+
+def to_second(value: datetime) -> str:
+    """Day and time to the second, as a record is read."""
+    return f"{day(value)} {timezone.localtime(value).strftime(_SECONDS[_style.get().hours])}"
 
 
 def short(value: datetime) -> str:

@@ -116,10 +116,18 @@ def clock(value: datetime | None) -> str:
 @register.filter
 def when(value: datetime | None) -> SafeString | str:
     """A <time> element: short to read, exact to a machine and on hover."""
-    if value is None:
-        return ""
+    return "" if value is None else _time(value, clock(value))
+
+
+@register.filter
+def to_second(value: datetime | None) -> SafeString | str:
+    """The same with its day and seconds, where the order of things is what is read."""
+    return "" if value is None else _time(value, clocks.to_second(value))
+
+
+def _time(value: datetime, words: str) -> SafeString:
     exact = value.isoformat(timespec="milliseconds")
-    return format_html('<time datetime="{}" title="{}">{}</time>', exact, exact, clock(value))
+    return format_html('<time datetime="{}" title="{}">{}</time>', exact, exact, words)
 
 
 @register.filter

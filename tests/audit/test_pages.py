@@ -127,6 +127,8 @@ def test_a_timeline_shows_the_case_and_opening_its_texts_is_recorded(lin: Browse
     page = lin.get(f"/audit/case/{case}/")
     assert "Rejected" in page.plain
     assert "pending → rejected" in page.plain
+    [(at,)] = sql("SELECT at FROM audit.event WHERE change_to = 'rejected'")
+    assert f"{at:%-d %b %Y %H:%M:%S}" in page.plain, "the order of things is read to the second"
     assert "rationale:" not in page.plain
     before = sql("SELECT count(*) FROM audit.event")
     opened = lin.post(f"/audit/case/{case}/", {})
