@@ -13,7 +13,7 @@ from django.db import connection
 from reviews.models import QueueStamp
 from reviews.queries.counting import tally
 from reviews.queries.cube import Cell
-from reviews.queries.filters import PASSED_ON, Clause, Filter
+from reviews.queries.filters import PASSED_ON, Clause, Filter, Scope
 from reviews.queries.reach import Reader
 from reviews.queries.rows import Row, rows
 
@@ -34,12 +34,19 @@ class Moved(NamedTuple):
     state: str
     by: str
     mine: bool
-    gone: bool
+    waiting: bool
+    closed: bool
+
+    def gone(self, scope: Scope) -> bool:
+        """Whether it has left a list of this kind: what was put off leaves what waits, not the list of what was."""
+        if scope == "waiting":
+            return not self.waiting
+        return self.closed or (scope == "parked" and self.waiting)
 
 
 _SQL = """
 SELECT i.id, 'ACT-' || i.ref, a.state, coalesce(d.username, ''), coalesce(d.reviewer_id = %(me)s, p.mine),
-       NOT i.waiting OR p.mine
+       i.waiting AND NOT p.mine, i.closed_at IS NOT NULL
   FROM reviews_item_desk i JOIN reviews_action a ON a.id = i.action_id
  CROSS JOIN LATERAL (SELECT coalesce({passed_on}, false) AS mine) p
   LEFT JOIN LATERAL (SELECT u.username, v.reviewer_id
@@ -62,7 +69,7 @@ def moved(refs: Collection[int], reader: Reader) -> list[Moved]:
 
 def changed(found: Iterable[Moved], marks: Mapping[str, str], reader: Reader) -> list[Row]:
     """The rows that still wait and no longer look as the page shows them."""
-    ids = [each.id for each in found if not each.gone and marks.get(each.ref)]
+    ids = [each.id for each in found if not each.closed and marks.get(each.ref)]
     return [row for row in rows(ids, reader.queues) if row.mark != marks[row.ref]] if ids else []
 
 

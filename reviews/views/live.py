@@ -40,8 +40,8 @@ def _news(request: HttpRequest, found: Listing) -> dict[str, Any]:
     marks = _marks(request.headers.get(ROWS) or request.GET.get("refs", ""))
     elsewhere = _marks(request.headers.get(PICKED, ""))
     states = moved([int(ref.removeprefix("ACT-")) for ref in {**marks, **elsewhere}], found.reader)
-    differ = changed(states, marks, found.reader)
-    gone = [each for each in states if each.gone]
+    gone = [each for each in states if each.gone(found.wanted.scope)]
+    differ = changed([each for each in states if each not in gone], marks, found.reader)
     many = len(differ) + len(gone) > MOST_CHANGED
     return {
         **strip_context(request, found),

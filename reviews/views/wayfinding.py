@@ -17,16 +17,21 @@ from reviews.queries.filters import REF
 from reviews.queries.saved_views import views_of
 from reviews.views.edge import desk_page, is_partial, signed_in
 
-OWN = (("Saved views", "views"), ("Settings", "settings"))
+# What is one's own, and what it is looked for by besides its name.
+OWN = (
+    ("Saved views", "views", "arrange default share"),
+    ("Settings", "settings", "theme dark light density motion preview zone dates keys digits sounds notes password"),
+)
 
 
 class Place(NamedTuple):
-    """Where one can go; `kind` is said beside it in the palette, `key` follows g."""
+    """Where one can go; `kind` is said beside it in the palette, `key` follows g; `words` find it as well."""
 
     label: str
     url: str
     kind: str
     key: str = ""
+    words: str = ""
 
 
 @require_GET
@@ -45,7 +50,7 @@ def go(request: HttpRequest) -> HttpResponse:
 def _places(user: User) -> list[tuple[str, list[Place]]]:
     views = [Place(tab.name, tab.url, "view", tab.digit) for tab in views_of(user) if tab.kind != "waiting"]
     pages = [Place(entry.label, entry.url, "page") for entry in entries(user, "")]
-    own = [Place(label, reverse(name), "page") for label, name in OWN]
+    own = [Place(label, reverse(name), "page", words=words) for label, name, words in OWN]
     return [("Views of the queue", views), ("Pages", [*pages, *own])]
 
 

@@ -5,10 +5,11 @@ import { command } from "./commands.js";
 import { closeThen, dialog, isOpen } from "./dialogs.js";
 import { restoreDrafts } from "./drafts.js";
 import { current, openArticle } from "./list.js";
-import { SURE, pause } from "./pace.js";
+import { setAway } from "./offline.js";
+import { SILENT, SURE, pause } from "./pace.js";
 import { announce } from "./say.js";
 
-let etag = "", timer = 0, unchanged = 0, pointer = { x: -1, y: -1 };
+let etag = "", timer = 0, unchanged = 0, answered = Date.now(), pointer = { x: -1, y: -1 };
 
 document.addEventListener("pointermove", ({ clientX, clientY }) => { pointer = { x: clientX, y: clientY }; }, { passive: true });
 
@@ -64,7 +65,10 @@ dialog?.addEventListener("close", () => {
 });
 
 command("reread", () => { if (isOpen()) closeThen(reread); else reread(); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+document.addEventListener("visibilitychange", () => {
+  answered = Date.now(); // nobody asked while it was hidden
+  if (!document.hidden) look();
+});
 body.addEventListener("desk:news", look);
 body.addEventListener("desk:opened", ({ detail }) => { etag = ""; restoreDrafts(detail); });
 if (page === "detail") {

@@ -83,7 +83,7 @@ function start() {
   unhide();
   choosePeople(document);
   rememberFold($("#filter-panel"));
-  if (page === "detail") opened(list.openArticle());
+  if (page === "detail") { list.wayBack(); opened(list.openArticle()); }
   if (page !== "queue") return;
   list.prepareRows();
   const asked = new URLSearchParams(location.search).get("focus");

@@ -27,6 +27,7 @@ export function prepareRows() {
   const first = current() ?? rows()[0];
   if (first) setCurrent(first);
   kept.set("desk:list", JSON.stringify(rows().map(addressOf)));
+  kept.set("desk:at", location.pathname + location.search);
 }
 
 function setCurrent(row) {
@@ -181,6 +182,17 @@ export function neighbour(by) {
   const list = JSON.parse(kept.get("desk:list") || "[]");
   const place = list.findIndex((url) => url.split("?")[0] === location.pathname);
   return place < 0 ? null : list[place + by] || null;
+}
+
+// Back to the list that was left, in its order and at this item, and not only to its search.
+export function wayBack() {
+  const link = $('nav[aria-label="Queue"] a');
+  const at = kept.get("desk:at");
+  const { ref } = openArticle()?.dataset ?? {};
+  if (!link || !at || !ref || neighbour(0) === null) return;
+  const url = new URL(at, location.href);
+  url.searchParams.set("focus", ref);
+  link.href = url.pathname + url.search;
 }
 
 document.addEventListener("click", (event) => {

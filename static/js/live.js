@@ -4,16 +4,16 @@ import { $, $$, body, kept, make } from "./dom.js";
 import { command } from "./commands.js";
 import * as list from "./list.js";
 import { setAway } from "./offline.js";
-import { SURE, pause } from "./pace.js";
+import { SILENT, SURE, pause } from "./pace.js";
 import { announce, tone } from "./say.js";
 
-const SILENT = 30_000; // unanswered for so long, the server is away
 const SPEAK = 5_000; // between two announcements
 const STRUCK = 4_000; // a struck line stays for so long
 const MOST_ROWS = 500;
 const place = $("#live");
 let etag = "", answered = Date.now(), timer = 0, unchanged = 0, paused = kept.get("desk:paused") === "yes";
 let unsaid = new Map(), spoken = 0;
+let waiting = $("#strip b")?.textContent;
 const held = new Map(); // rows as they are now, of which the page shows what they were
 
 function plan() {
@@ -51,12 +51,19 @@ async function ask() {
 function show(answer) {
   const strip = answer.getElementById("strip");
   if (strip && !inUse($("#strip"))) fill($("#strip"), strip);
+  counted(strip?.querySelector("b")?.textContent);
   for (const badge of $$("#badges li", answer)) count(badge);
   found(answer.getElementById("found"));
   for (const line of $$("#moved li", answer)) moved(line);
   for (const row of $$("tr.item", answer.getElementById("changed")?.content)) changed(row);
   const { fresh = "0", many } = answer.getElementById("moved")?.dataset ?? {};
   pill(Number(fresh), many !== undefined);
+}
+
+// How many wait is heard when it changes, with what else there is to say.
+function counted(now) {
+  if (now !== undefined && waiting !== undefined && now !== waiting) say("waiting", `${now} waiting`);
+  waiting = now ?? waiting;
 }
 
 function fill(place, from) {

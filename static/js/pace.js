@@ -6,3 +6,4 @@ for (const kind of ["keydown", "pointermove", "pointerdown"]) document.addEventL
 
 export const pause = () => (Date.now() - touched < ACTIVE ? BUSY : IDLE);
 export const SURE = 16; // unchanged answers after which one look asks without a stamp: it covers a raise lost in a crash
+export const SILENT = 30_000; // unanswered for so long, the server is away

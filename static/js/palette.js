@@ -29,6 +29,7 @@ async function links() {
       label: link.textContent.trim(),
       key: link.dataset.viewKey ? `g ${link.dataset.viewKey}` : "",
       kind: link.dataset.go,
+      words: link.dataset.words,
       run: follow(link.getAttribute("href")),
     }));
   } catch { return []; }
@@ -40,7 +41,7 @@ function item(text) {
   return number ? [{ label: `Open ACT-${number}`, key: "", kind: "item", run: follow(`/a/ACT-${number}/`) }] : [];
 }
 
-const fits = (text) => ({ label, kind }) => text.toLowerCase().split(/\s+/).every((word) => `${label} ${kind}`.toLowerCase().includes(word));
+const fits = (text) => ({ label, kind, words = "" }) => text.toLowerCase().split(/\s+/).every((word) => `${label} ${kind} ${words}`.toLowerCase().includes(word));
 
 function draw(input, place) {
   const text = input.value.trim();

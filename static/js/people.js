@@ -24,6 +24,7 @@ function dress(place) {
   });
   place.append(make("div", { class: "combo" }, input, said, list));
   steer({ people, input, list, said });
+  if (!place.closest("dialog")) input.focus(); // a dialog chooses its own first field
 }
 
 function steer(field) {

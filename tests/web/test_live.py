@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from reviews import services
 from reviews.services.tags import tag
@@ -163,3 +165,17 @@ def test_how_many_are_found_comes_along(house: build.House, ada: Browser) -> Non
     build.decide(house, items[0])
     assert '<p id="found">1 found</p>' in ask(ada, page, "&q=risk:low").text
     assert 'id="found"' not in ask(ada, page).text
+
+
+def test_what_was_put_off_stays_in_the_list_of_what_was(house: build.House, ada: Browser) -> None:
+    later, back = build.pending(house), build.pending(house)
+    until = timezone.now() + timedelta(minutes=1)
+    with as_role("web"):
+        services.defer(item=later.id, until=until, by=house.by("ada"))
+        services.defer(item=back.id, until=until, by=house.by("ada"))
+    deferred, usual = ada.get("/queue/?q=is:deferred"), ada.get("/queue/")
+    assert len(deferred.refs) == 2 and usual.refs == []
+    assert "data-gone" not in ask(ada, deferred, "&q=is:deferred").text
+    build.decide(house, back)
+    told = ask(ada, deferred, "&q=is:deferred").text
+    assert f'data-ref="ACT-{back.ref}" data-state="approved"' in told and f"ACT-{later.ref}" not in told
