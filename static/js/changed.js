@@ -17,10 +17,7 @@ async function look() {
   clearTimeout(timer);
   const open = openArticle();
   if (open?.dataset.mark && !document.hidden) await ask(open).catch(() => {}); // whether the server is away, others say
-  if (page === "detail") {
-  restoreDrafts(openArticle());
-  timer = setTimeout(look, pause());
-}
+  if (page === "detail") timer = setTimeout(look, pause());
 }
 
 async function ask(open) {

@@ -123,7 +123,7 @@ const inUse = (part) => part.contains(document.activeElement) || Boolean($("deta
 function moved({ dataset }) {
   const row = list.rowOf(dataset.ref);
   if (!row) return over(dataset);
-  if ( row.classList.contains("struck") || row.getAttribute("aria-busy") === "true") return;
+  if (row.classList.contains("struck") || row.getAttribute("aria-busy") === "true") return;
   if (dataset.gone === undefined || row.dataset.state !== "pending") return;
   if (dataset.mine !== undefined) return list.leave(row);
   row.classList.add("struck");
