@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.cache import caches
 
 from audit import indexing, jobs
 from tests import build
@@ -187,6 +188,50 @@ def test_verify_names_what_it_finds(lin: Browser, desk: World) -> None:
     assert "ROOT" in page.plain
     assert last_event()[1]["outcome"] == "tampered"
     assert "Tampered" in lin.get("/audit/").plain
+
+
+def edit_a_vote(desk: World) -> None:
+    """Behind the log's back: the vote's row says another verdict."""
+    with desk.unguarded():
+        sql("ALTER TABLE reviews_decision DISABLE TRIGGER ALL")
+        sql("UPDATE reviews_decision SET verdict = 'approve' WHERE verdict = 'reject'")
+
+
+def test_rows_are_compared_before_an_export_and_what_differs_is_an_alarm(lin: Browser, desk: World) -> None:
+    assert "were not compared here yet" in lin.get("/audit/").plain
+    asked = lin.post("/audit/export/", {"reason": "the yearly audit"})
+    run_job()
+    assert "Record and rows differ" not in lin.get(asked.location).plain
+    assert "Rows agree" in lin.get("/audit/").plain
+    assert last_event()[0] == "audit.exported"  # nothing to say
+    assert lin.get("/audit/").alert == ""
+
+    edit_a_vote(desk)
+    asked = lin.post("/audit/export/", {"reason": "the yearly audit"})
+    run_job()
+    page = lin.get(asked.location)
+    assert "The export is ready" in page.plain and "Record and rows differ. PROJECTION" in page.alert
+    name, data, _ = last_event()
+    assert (name, data["outcome"], data["findings"]) == ("audit.verified", "tampered", ["PROJECTION"])
+    integrity = lin.get("/audit/")
+    assert "found changes: PROJECTION" in integrity.alert and "Rows differ" in integrity.plain
+    assert "found changes: PROJECTION" in lin.get("/healthz").text
+    caches["memory"].clear()
+    assert "found changes: PROJECTION" in lin.get("/queue/").plain
+    caches["memory"].clear()
+
+
+def test_the_nightly_check_compares_the_rows_too(lin: Browser, desk: World) -> None:
+    sql("ALTER TABLE audit.event DISABLE TRIGGER append_only")
+    sql("UPDATE audit.event SET at = at - interval '2 days' WHERE name LIKE 'log.%'")
+    edit_a_vote(desk)
+    with as_role("router"):
+        assert jobs.request_daily() and not jobs.request_daily()
+    run_job()
+    assert jobs.queries.newest_job("verify").requested_by == "keeper"
+    assert {"PROJECTION", "COLUMNS"} <= set(jobs.queries.newest_comparison().result["reconciled"])
+    assert "found changes" in lin.get("/healthz").text
+    assert last_event()[:1] == ("audit.verified",)
 
 
 def test_an_export_is_asked_for_with_a_reason_and_fetched_by_who_asked(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
 from audit import indexing, jobs, queries
@@ -16,6 +19,7 @@ from tests import build
 from tests.audit.customers import allowed
 from tests.audit.world import World, judge, sql
 from tests.logins import as_role
+from tests.web.pages import Browser, Page
 
 pytestmark = pytest.mark.django_db
 
@@ -129,3 +133,64 @@ def test_a_filtered_export_proves_each_event_and_brings_a_dossier(house: build.H
         jobs._chosen({"type": "no.such"})
     for bad in ({"case": "action:1", "type": "x"}, {"opened": ["secrets"]}, {"reason": ""}):
         assert lead.post("/audit/export/", {"reason": "r"} | bad).status == 422
+
+
+def case_and_number() -> tuple[str, str]:
+    action, ref = sql("SELECT action_id, ref FROM reviews_item i JOIN reviews_action a ON a.id = i.action_id"
+                      " WHERE a.type_id = 'refund.issue'")[0]  # fmt: skip
+    return f"action:{action}", f"ACT-{ref}"
+
+
+def test_a_number_leads_to_its_case_in_every_spelling(house: build.House) -> None:
+    case, number = case_and_number()
+    reader = allowed(house, "view_audit")
+    for typed in (number, number.lower(), f"%20{number}%20"):
+        assert reader.get(f"/audit/case/{typed}/").location == f"/audit/case/{case}/"
+    page = reader.get(f"/audit/case/{case}/").plain
+    assert f"Timeline of {number}" in page and case in page
+    for odd in ("ACT-999999999", "ACT-", "ACT-1x", "ACT--1", f"{number}0000000000000000", "ACT-١"):
+        assert reader.get(f"/audit/case/{odd}/").status == 404
+    assert allowed(house).get(f"/audit/case/{number}/").status == 404
+    assert Browser(house.mallory).get(f"/audit/case/{number}/").status == 404
+
+
+def rows_of(page: Page) -> list[str]:
+    return page.text.partition("<tbody>")[2].split("<tr>")[1:]
+
+
+def test_a_number_is_searched_for_as_a_case_and_among_words(house: build.House) -> None:
+    case, number = case_and_number()
+    lead = allowed(house, "view_audit", "open_content")
+    count = sql("SELECT count(*) FROM audit.event WHERE case_id = %s", case)[0][0]
+    for query in (f"case={number}", f"case={number.lower()}", f"words={number}"):
+        found = rows_of(lead.get(f"/audit/events/?{query}"))
+        assert len(found) == count and all(number in row and case in row for row in found)
+    both = rows_of(lead.get(f"/audit/events/?words={number}+charged"))
+    assert len(both) == 1 and "action.proposed" in both[0]
+    other = sql("SELECT ref FROM reviews_item WHERE action_id <> %s", case.removeprefix("action:"))[0][0]
+    assert "No events" in lead.get(f"/audit/events/?words=ACT-{other}+charged").text
+    assert "No events" in lead.get("/audit/events/?case=ACT-999999999").text
+    assert "No events" in lead.get("/audit/events/?words=ACT-999999999").text  # then it is a word like others
+
+
+def test_a_number_names_a_case_to_export_hold_erase_and_report(house: build.House, desk: World, tmp_path: Path) -> None:
+    case, number = case_and_number()
+    lead = allowed(house, "view_audit", "open_content", "export_audit", "hold_content", "erase_content")
+    assert lead.post("/audit/export/", {"case": number, "reason": "a complaint"}).status == 302
+    assert queries.jobs()[0].params["cases"] == [case]
+    assert lead.post("/audit/export/", {"case": "ACT-999999999", "reason": "x"}).status == 422
+    assert f"{number}<br>" in lead.get(f"/audit/erase/?case={number}").text
+    assert lead.post("/audit/holds/", {"scope": "case", "case": number, "reason": "a court asked"}).status == 302
+    assert sql("SELECT target FROM audit.hold") == [(case,)]
+    assert number in lead.get("/audit/holds/").plain
+    assert lead.post("/audit/holds/", {"scope": "case", "case": "ACT-999999999", "reason": "x"}).status == 422
+    by_number, by_id = (lead.get(f"/audit/reports/R11/?case={named}").text for named in (number, case))
+    lines = by_number.partition('aria-label="Lines"')[2].partition("</table>")[0]
+    assert lines and lines == by_id.partition('aria-label="Lines"')[2].partition("</table>")[0]
+    with as_role("auditor"):
+        call_command("audit_export", str(tmp_path / "one"), "--case", number, stdout=io.StringIO())
+        with pytest.raises(CommandError, match="there is no case ACT-999999999"):
+            call_command("audit_export", str(tmp_path / "two"), "--case", "ACT-999999999")
+    assert json.loads((tmp_path / "one" / "manifest.json").read_text())["cases"] == [case]
+    assert f"{number}: {case}" in (tmp_path / "one" / "dossier.html").read_text()
+    assert judge(tmp_path / "one")[:2] == (0, {})
