@@ -167,7 +167,13 @@ PAGES: dict[str, Help] = {
         "Integrity",
         ("Whether the record is whole, when that was last checked, and how somebody outside can check it.",),
     ),
-    "audit:events": Help("Events", ("Everything that was recorded, newest first. Open a case to read it in order.",)),
+    "audit:events": Help(
+        "Events",
+        (
+            "Everything that was recorded, newest first. Open a case to read it in order.",
+            "A case is found by its number too, such as ACT-1017, in its own field or among the words.",
+        ),
+    ),
     "audit:case": Help("One case", ("All that was recorded about one action, with the proof for each line.",)),
     "audit:export": Help("Export", ("Take a stretch of the record away, with all that is needed to verify it.",)),
     "view_new": Help("A new view", ("Name the search; it appears among the tabs of the queue.",)),
@@ -194,7 +200,22 @@ PAGES: dict[str, Help] = {
         ("Texts go; what was decided, by whom and when stays, and so do the proofs. A legal hold prevents it.",),
     ),
     "audit:erasures": Help("Erasures", ("What was erased, when, by whom and why.",)),
-    "audit:holds": Help("Legal holds", ("While a hold stands, nothing it covers can be erased.",)),
+    "audit:holds": Help("Legal holds", ("While a hold stands, nothing it covers can be erased or pruned.",)),
+    "audit:retention": Help(
+        "Retention",
+        (
+            "How long each kind of event is kept at least, and which old ones went.",
+            "Nothing goes unless a person orders it.",
+        ),
+    ),
+    "audit:period": Help("A period", ("Six months at least. A shorter period prunes nothing by itself.",)),
+    "audit:prune": Help(
+        "Pruning",
+        (
+            "Look first at what would go and what stays; then order exactly that, with a reason.",
+            "Every proof stays valid.",
+        ),
+    ),
 }
 GENERAL = Help(
     "Help",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -57,6 +59,33 @@ def test_each_filter_finds_its_events_and_no_others(house: build.House) -> None:
     assert names(words=tokens("charged"), type="mail.send") == names(words=tokens("chargé")) == []
     later = datetime.now(UTC) + timedelta(hours=1)
     assert names(words=tokens("charged"), since=later) == []
+
+
+def test_filters_together_find_what_each_of_them_finds(house: build.House) -> None:
+    sql("ALTER TABLE audit.event DISABLE TRIGGER append_only")
+    sql("UPDATE audit.event SET batch_id = gen_random_uuid() WHERE change_to = 'approved'")
+    batch = sql("SELECT batch_id FROM audit.event WHERE batch_id IS NOT NULL LIMIT 1")[0][0]
+    middle = sql("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY at) FROM audit.event")[0][0]
+    given: list[dict[str, Any]] = [
+        {"type": "refund.issue"}, {"verdict": "approve"}, {"verdict": "reject"}, {"reason": house_reason()},
+        {"agent": "helper"}, {"actor": "ada"}, {"name": "decision.recorded"}, {"batch": batch}, {"since": middle},
+        {"until": middle}, {"words": tokens("charged")}, {"case": case_and_number()[0]},
+    ]  # fmt: skip
+    alone = [set(numbers(**one)) for one in given]
+    assert all(alone)
+    for (one, its), (other, others) in combinations(zip(given, alone, strict=True), 2):
+        if not one.keys() & other.keys():
+            both = numbers(**one, **other)
+            assert both == sorted(its & others, reverse=True), (one, other)
+            for place in range(len(both)):  # and the page after each of them
+                with as_role("web"):
+                    below = queries.search(Filters(**one, **other), before=both[place])
+                assert [row.n for row in below] == both[place + 1 :]
+
+
+def numbers(**given: Any) -> list[int]:
+    with as_role("web"):
+        return [row.n for row in queries.search(Filters(**given), limit=500)]
 
 
 def house_reason() -> str:

@@ -79,7 +79,9 @@ class Command(BaseCommand):
             why = f"under legal hold {kept.hold}" if kept.hold else "of cases that are not over"
             self.stdout.write(f"{kept.entries} entries of {kept.cases} cases stay, {why}")
         found = plan.found
-        self.stdout.write(f"{found.count} entries would go, below index {found.below}; it ends at {found.stopped_by}")
+        self.stdout.write(
+            f"{found.count} entries would go, below index {found.below}; there it ends: {found.stopped_by}"
+        )
         return plan
 
     def _order(self, classes: list[str] | tuple[str, ...], below: int | None, reason: str, by: str) -> None:
