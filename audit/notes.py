@@ -1,4 +1,4 @@
-"""Signed notes and checkpoints (C2SP signed-note, tlog-checkpoint, tlog-proof) with Ed25519 keys."""
+"""Signed notes and checkpoints (C2SP signed-note, tlog-checkpoint, tlog-proof) with Ed25519 keys; ML-DSA-44 beside."""
 
 import base64
 import binascii
@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-ED25519 = b"\x01"
+ED25519, ML_DSA_44 = b"\x01", b"\x06"  # signature types, as C2SP signed-note assigns them
 DASH = "\N{EM DASH} "
 
 
@@ -67,17 +69,18 @@ def read_vkey(line: str, *algorithms: int) -> VerifierKey:
 
 @dataclass(frozen=True)
 class Signer:
-    """The log's private key. Only the sequencer makes one."""
+    """The log's private key, 32 bytes. Only the sequencer makes one."""
 
+    algorithm: ClassVar[bytes] = ED25519
     name: str
     seed: bytes
 
     @classmethod
-    def generate(cls, name: str) -> "Signer":
-        return cls(name, Ed25519PrivateKey.generate().private_bytes_raw())
+    def generate(cls, name: str) -> Self:
+        return cls(name, os.urandom(32))
 
     @classmethod
-    def read(cls, path: Path) -> "Signer":
+    def read(cls, path: Path) -> Self:
         """From a file with one line `PRIVATE+KEY+name+hash+key`. Raises BadNote."""
         try:
             head, tail, name, tag, key = path.read_text(encoding="ascii").strip().split("+", 4)
@@ -87,30 +90,72 @@ class Signer:
         except (ValueError, binascii.Error) as error:
             raise BadNote(f"{path} holds no log key; make one with manage.py log_key") from error
         signer = cls(name, raw[1:])
-        if (head, tail) != ("PRIVATE", "KEY") or len(raw) != 33 or tag != key_id(name, signer.public).hex():
+        fits = (head, tail, raw[:1]) == ("PRIVATE", "KEY", cls.algorithm) and len(raw) == 33
+        if not fits or tag != signer.id.hex():
             raise BadNote(f"{path} holds no log key; make one with manage.py log_key")
         return signer
 
     def write(self, path: Path) -> None:
         """Into a new file that its owner alone may read. Raises FileExistsError."""
-        line = f"PRIVATE+KEY+{self.name}+{key_id(self.name, self.public).hex()}+"
+        line = f"PRIVATE+KEY+{self.name}+{self.id.hex()}+"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(line + base64.b64encode(ED25519 + self.seed).decode() + "\n")
+            file.write(line + base64.b64encode(self.algorithm + self.seed).decode() + "\n")
 
     @property
     def public(self) -> bytes:
         return Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
 
     @property
+    def id(self) -> bytes:
+        return key_id(self.name, self.public, self.algorithm)
+
+    @property
     def vkey(self) -> str:
-        return verifier_key(self.name, self.public)
+        return verifier_key(self.name, self.public, self.algorithm)
 
     def sign(self, body: str) -> str:
         """The signature line of a note."""
-        raw = Ed25519PrivateKey.from_private_bytes(self.seed).sign(body.encode())
-        blob = base64.b64encode(key_id(self.name, self.public) + raw).decode()
-        return f"{DASH}{self.name} {blob}\n"
+        return f"{DASH}{self.name} {base64.b64encode(self.id + self._signature(body)).decode()}\n"
+
+    def _signature(self, body: str) -> bytes:
+        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(body.encode())
+
+
+@dataclass(frozen=True)
+class MlDsaSigner(Signer):
+    """A second key of the log, for the day on which Ed25519 no longer holds. It signs checkpoints and nothing else.
+
+    C2SP assigned type 0x06 to ML-DSA-44 (FIPS 204) in the form of tlog-cosignature, which tlog-checkpoint recommends
+    to logs too. Raises BadNote where this build of `cryptography` cannot do it.
+    """
+
+    algorithm: ClassVar[bytes] = ML_DSA_44
+
+    @property
+    def public(self) -> bytes:
+        return self._key().public_key().public_bytes_raw()
+
+    def _signature(self, body: str) -> bytes:
+        """Time 0: it says that this root is of the log's one history, and leaves to witnesses when that was so."""
+        origin, size, root = body.split("\n")[:3]
+        message = subtree_message(self.name, 0, origin, int(size), base64.b64decode(root))
+        return bytes(8) + self._key().sign(message)
+
+    def _key(self) -> MLDSA44PrivateKey:
+        try:
+            return MLDSA44PrivateKey.from_seed_bytes(self.seed)
+        except UnsupportedAlgorithm as error:
+            raise BadNote("this installation's OpenSSL makes no ML-DSA-44 signatures") from error
+
+
+def subtree_message(signer: str, moment: int, origin: str, size: int, root: bytes) -> bytes:
+    """`cosigned_message` of C2SP tlog-cosignature for a whole checkpoint: what an ML-DSA-44 cosignature signs."""
+    names = [name.encode() for name in (signer, origin)]
+    if not all(0 < len(name) < 256 for name in names):
+        raise BadNote("a name under ML-DSA-44 has 1 to 255 bytes")
+    by, of = (bytes([len(name)]) + name for name in names)
+    return b"subtree/v1\n\0" + by + moment.to_bytes(8) + of + bytes(8) + size.to_bytes(8) + root
 
 
 def checkpoint_body(origin: str, size: int, root: bytes) -> str:

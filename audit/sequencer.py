@@ -18,7 +18,7 @@ from django.db.backends.utils import CursorWrapper
 
 from audit import events, leading, services
 from audit.forgetting import Forgetting
-from audit.notes import BadNote, Checkpoint, Signer, checkpoint_body, note
+from audit.notes import BadNote, Checkpoint, MlDsaSigner, Signer, checkpoint_body, note
 from audit.publish import Publication, read_anchor
 from audit.tiles import WIDTH
 from audit.tree import Frontier
@@ -54,13 +54,18 @@ class Sequencer:
         poll: float = 0.1,
         *,
         retiring: Signer | None = None,
+        second: MlDsaSigner | None = None,
         elsewhere: Elsewhere = nowhere,
     ) -> None:
-        """`retiring`: the key before this one, which signs along until the log itself names its successor."""
+        """`retiring`: the key before this one, which signs along until the log itself names its successor.
+
+        `second`: an ML-DSA-44 key that adds a line of its own, which whoever does not know it ignores.
+        """
         self.signer = signer
         self.folder = folder
         self.poll = poll
         self.retiring = retiring
+        self.second = second
         self.elsewhere = elsewhere
         self.frontier = Frontier()
         self.roots: dict[int, bytes] = {}
@@ -256,8 +261,11 @@ class Sequencer:
                     raise Refused(f"the checkpoint at {size} leaves is not what these leaves give")
                 cursor.execute(
                     "UPDATE audit.checkpoint SET signature = %s WHERE size = %s AND signature IS NULL",
-                    ["".join(signer.sign(body) for signer in self.signers), size],
+                    ["".join(signer.sign(body) for signer in self._all()), size],
                 )
+
+    def _all(self) -> list[Signer]:
+        return self.signers if self.second is None else [*self.signers, self.second]
 
     def publish(self) -> None:
         """Bring the anchor folder up to the newest signed checkpoint. A failure is told, and blocks nothing."""

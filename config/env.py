@@ -173,6 +173,12 @@ class Env(BaseSettings):
         alias="ASSENTRY_LOG_KEY",
         description="File with the Ed25519 private key of the log; the sequencer alone may read it.",
     )
+    log_key_ml_dsa: Path | None = Field(
+        None,
+        alias="ASSENTRY_LOG_KEY_ML_DSA",
+        description="File with a second key of the log, ML-DSA-44, made with log_key --ml-dsa: it adds a line of "
+        "3.3 KiB to each checkpoint. Default: none.",
+    )
     seal: Literal["off", "on"] = Field(
         "off",
         alias="ASSENTRY_SEAL",

@@ -34,6 +34,7 @@ PROXY_COUNT = ENV.proxy_count
 TIMINGS = PROFILES[ENV.profile]
 LOG_ORIGIN = ENV.log_origin
 LOG_KEY = ENV.below_state(ENV.log_key, "secrets/log.key")
+LOG_KEY_ML_DSA = _ROOT / ENV.log_key_ml_dsa if ENV.log_key_ml_dsa else None
 ANCHOR_DIR = ENV.below_state(ENV.anchor_dir, "anchor")
 ANCHORS = ENV.anchors
 LOG_POLICY = _ROOT / ENV.log_policy if ENV.log_policy else None

@@ -1,4 +1,4 @@
-"""manage.py log_key: makes the log's Ed25519 key. Needs no database."""
+"""manage.py log_key: makes the log's keys, Ed25519 and ML-DSA-44. Needs no database."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.notes import BadNote, Signer
+from audit.notes import BadNote, MlDsaSigner, Signer
 from audit.sequencer import retiring_path
 
 
@@ -18,16 +18,20 @@ class Command(BaseCommand):
         parser.add_argument("file", nargs="?", type=Path, help="default: the setting ASSENTRY_LOG_KEY")
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--if-missing", action="store_true", help="keep a key that is there")
+        how.add_argument("--ml-dsa", action="store_true", help="the second key, ML-DSA-44: ASSENTRY_LOG_KEY_ML_DSA")
         how.add_argument("--rotate", action="store_true", help="a new key; the old one retires once the log says so")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        path: Path = options["file"] or settings.LOG_KEY
+        kind, usual = (MlDsaSigner, settings.LOG_KEY_ML_DSA) if options["ml_dsa"] else (Signer, settings.LOG_KEY)
+        path: Path | None = options["file"] or usual
+        if path is None:
+            raise CommandError("name a file, here or in ASSENTRY_LOG_KEY_ML_DSA")
         try:
             if options["rotate"]:
                 self._rotate(path)
             elif not (options["if_missing"] and path.exists()):
-                Signer.generate(settings.LOG_ORIGIN).write(path)
-            self.stdout.write(Signer.read(path).vkey)
+                kind.generate(settings.LOG_ORIGIN).write(path)
+            self.stdout.write(kind.read(path).vkey)
         except FileExistsError as error:
             raise CommandError(f"{error.filename} is there already; a log's key is never overwritten") from error
         except BadNote as error:

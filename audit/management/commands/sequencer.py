@@ -4,17 +4,19 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit import anchors, cosigning, policies
 from audit.anchoring import newest_copy, read_back
-from audit.notes import BadNote, Checkpoint, Signer
+from audit.notes import BadNote, Checkpoint, MlDsaSigner, Signer
 from audit.sequencer import Refused, Sequencer, retiring_path
 
 logger = logging.getLogger(__name__)
+AnySigner = TypeVar("AnySigner", bound=Signer)
 
 
 class Command(BaseCommand):
@@ -27,17 +29,26 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        signer, second = _key(Signer, settings.LOG_KEY), None
+        if settings.LOG_KEY_ML_DSA is not None:
+            second = _key(MlDsaSigner, settings.LOG_KEY_ML_DSA)
         try:
-            signer = Signer.read(settings.LOG_KEY)
-        except BadNote as error:
-            raise CommandError(str(error)) from error
-        if signer.name != settings.LOG_ORIGIN:
-            raise CommandError(f"the key signs for {signer.name}, this log is {settings.LOG_ORIGIN}")
-        try:
-            poll, old = options["poll"], _retiring()
-            Sequencer(signer, settings.ANCHOR_DIR, poll, retiring=old, elsewhere=_elsewhere).run(stop)
+            Sequencer(
+                signer, settings.ANCHOR_DIR, options["poll"], retiring=_retiring(), second=second, elsewhere=_elsewhere
+            ).run(stop)
         except Refused as error:
             raise CommandError(f"the sequencer refuses to sign: {error}", returncode=3) from error
+
+
+def _key(kind: type[AnySigner], path: Path) -> AnySigner:
+    """This log's key of one kind, able to sign."""
+    try:
+        signer = kind.read(path)
+    except BadNote as error:
+        raise CommandError(str(error)) from error
+    if signer.name != settings.LOG_ORIGIN:
+        raise CommandError(f"the key signs for {signer.name}, this log is {settings.LOG_ORIGIN}")
+    return signer
 
 
 def _retiring() -> Signer | None:
