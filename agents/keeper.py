@@ -81,6 +81,7 @@ class Keeper:
             Verb("spare keys", refill, ROLLUP_EVERY),
             Verb("audit jobs", self.verifier.look, ROLLUP_EVERY),
             Verb("daily verification", request_daily, DAILY_LOOK),
+            Verb("absences", desk.begin_absences, NEAR_LOOK),
             Verb("near their time", desk.tell_near, NEAR_LOOK),
             Verb("digests", desk.tell_digests, DAILY_LOOK),
             Verb("mail", self.post.look, MAIL_LOOK),

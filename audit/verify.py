@@ -31,9 +31,9 @@ ROWS = {"case": (("case",), ("seq", "head", "state")), "attempt": (("case", "fen
         "decision": (("event",), ("case", "verdict", "reviewer", "digest")),
         "revision": (("event",), ("case", "revision", "digest"))}
 VOCABULARY = """agent: action.proposed .withdrawn evidence.added question.answered run.started .finished .blocked
-web router: action.routed decision.recorded .retracted question.closed run.started certificate.issued .revoked
+web router: action.routed .assigned decision.recorded .retracted question.closed run.started certificate.issued .revoked
     sample.drawn .graded canary.seeded .scored drift.raised incident.opened .closed
-web: action.proposed .withdrawn .edited .deferred .assigned .tagged evidence.added question.answered run.forked
+web: action.proposed .withdrawn .edited .deferred .tagged evidence.added question.answered run.forked
     .cancelled stop.placed .lifted message.posted attempt.settled registry.synced principal.registered .changed
     .retired action_type.registered .changed level.set policy.published queue.changed account.changed role.granted
     .revoked qualification.recorded delegation.granted .revoked token.created .changed .rotated .revoked

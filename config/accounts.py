@@ -25,6 +25,7 @@ from reviews.services.signing_in import record_sign_in
 from reviews.sign_ins import forget_expired
 from reviews.views.account import refuse_outsider
 from reviews.views.edge import by_of
+from reviews.views.people import welcome
 
 
 class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth brings no types
@@ -46,6 +47,8 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth brings n
         answer: HttpResponse = super().post_login(request, user, **hooks)
         record_sign_in(by=by_of(request))
         forget_expired()
+        if words := welcome(user):
+            messages.info(request, words)
         return answer
 
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:

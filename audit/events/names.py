@@ -92,7 +92,7 @@ def _names(*names: str) -> frozenset[EventName]:
 
 _PROPOSING = _names("action.proposed", "action.withdrawn", "evidence.added", "question.answered", "run.started")
 _ROUTING = _names(
-    "action.routed", "decision.recorded", "decision.retracted", "question.closed", "run.started",
+    "action.routed", "action.assigned", "decision.recorded", "decision.retracted", "question.closed", "run.started",
     "certificate.issued", "certificate.revoked", "sample.drawn", "sample.graded", "canary.seeded",
     "canary.scored", "drift.raised", "incident.opened", "incident.closed",
 )  # fmt: skip

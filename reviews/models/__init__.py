@@ -22,7 +22,7 @@ from reviews.models.people import ActionType, Authority, Level, Principal, Queue
 from reviews.models.precedents import BindingPrecedent, Precedent, PrecedentDue, PrecedentSearch, PrecedentText
 from reviews.models.rules import PolicyDraft, PolicyVersion, Stop
 from reviews.models.saved import DefaultView, SavedView
-from reviews.models.staff import Absence, Invitation, Qualification
+from reviews.models.staff import Absence, Handover, Invitation, PassedOn, Qualification
 from reviews.models.talk import Follow, Mention, ProvisionalVerdict
 from reviews.models.votes import Decision, Retraction
 from reviews.models.words import NAME
@@ -43,6 +43,7 @@ __all__ = [
     "Evidence",
     "EvidenceBody",
     "Follow",
+    "Handover",
     "Heartbeat",
     "Invitation",
     "Item",
@@ -51,6 +52,7 @@ __all__ = [
     "Message",
     "MessageBody",
     "Notice",
+    "PassedOn",
     "PendingCube",
     "PendingDelta",
     "PolicyDraft",

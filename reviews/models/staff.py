@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from reviews.ids import new_id
+from reviews.models.items import Item
 from reviews.models.people import User
 
 
@@ -59,6 +61,36 @@ class Absence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} away until {self.ends:%Y-%m-%d}"
+
+
+class Handover(models.Model):
+    """What lay on somebody's desk was passed on when their absence began. Once for each absence."""
+
+    absence = models.OneToOneField(Absence, on_delete=models.PROTECT, primary_key=True, related_name="handover")
+    at = models.DateTimeField(db_default=Now())
+    told_at = models.DateTimeField(null=True)  # when they were back and heard of it
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"what {self.absence} left"
+
+
+class PassedOn(models.Model):
+    """One item that an absence took off a desk, and whose it was then; None: nobody's. Insert only."""
+
+    absence = models.ForeignKey(Absence, on_delete=models.PROTECT, related_name="passed_on")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+", db_index=False)
+    to = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["absence", "item"], name="passed_on_once")]
+
+    def __str__(self) -> str:
+        return f"{self.item_id} to {self.to_id}"
 
 
 class Invitation(models.Model):

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.contrib.auth.models import Group
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from reviews.models import Absence, Decision, DeskItem, Invitation, Principal, Qualification, Reach, User
+from reviews.models import (
+    Absence,
+    Decision,
+    DeskItem,
+    Handover,
+    Invitation,
+    PassedOn,
+    Principal,
+    Qualification,
+    Reach,
+    User,
+)
 from reviews.states import Status, Verdict
 
+RECENT, MOST = 60, 200  # days and items of what absences took off a desk
 _LONGEST_CHAIN = 3  # a substitute may be away too, and theirs
 
 
@@ -159,3 +172,31 @@ def absences_of(user: User) -> list[Absence]:
     """What is to come or holds; what is over is in the record."""
     rows = Absence.objects.filter(Q(user=user), ended_at=None, ends__gt=timezone.now())
     return list(rows.select_related("substitute").order_by("starts"))
+
+
+def passed_on(handovers: Iterable[Handover]) -> list[tuple[str, int]]:
+    """Where what lay on a desk went, with how many; nobody's desk is the empty name."""
+    rows = PassedOn.objects.filter(absence__in=[one.pk for one in handovers]).select_related("to")
+    went = Counter(str(row.to) if row.to else "" for row in rows)
+    return sorted(went.items(), key=lambda pair: (not pair[0], pair[0]))
+
+
+class Left(NamedTuple):
+    """One item that an absence took off a desk, and where it is now."""
+
+    ref: str
+    to: User | None
+    at: datetime
+    open: bool
+
+
+def left_behind(user: User, queues: Iterable[str]) -> list[Left]:
+    """What the absences of the last weeks took off this person's desk, of what the reader sees; newest first."""
+    since = timezone.now() - timedelta(days=RECENT)
+    rows = list(PassedOn.objects.filter(absence__user=user, at__gte=since).select_related("to").order_by("-at")[:MOST])
+    items = DeskItem.objects.filter(queue__in=list(queues)).in_bulk([row.item_id for row in rows])
+    return [
+        Left(str(item), row.to, row.at, item.closed_at is None)
+        for row in rows
+        if (item := items.get(row.item_id)) is not None
+    ]

@@ -1,5 +1,6 @@
 """The verbs of the desk: the only writers. One verb, one transaction, keyword-only."""
 
+from reviews.services.absences import begin_absences
 from reviews.services.again import propose_again, reverse
 from reviews.services.asking import answer, ask, comment
 from reviews.services.attachments import attach, attach_by_run
@@ -48,6 +49,7 @@ __all__ = [
     "attach_by_run",
     "batch_decide",
     "begin",
+    "begin_absences",
     "bind_precedent",
     "claim",
     "claim_many",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from audit import events
 from audit.events import EventName
 from audit.services import load_chain, now, prepare, record
 from reviews.errors import InvalidDecision, NotFound, NotPermitted, desk_errors
 from reviews.ids import new_id
-from reviews.models import Absence, DeskItem, User
-from reviews.queries.people import sees
-from reviews.services.base import By, after_commit, lock, person_case
+from reviews.models import Absence, DeskItem, Handover, Item, PassedOn, User
+from reviews.queries.people import sees, stand_in
+from reviews.services.base import SYSTEM, By, after_commit, lock, person_case, sweep
 from reviews.services.base import actor as acting
 from reviews.services.holding import give
 from reviews.services.rights import demand
@@ -107,21 +111,86 @@ def hand_over(*, user: User, to: User | None, by: By) -> HandedOver:
     _demand_own(user, by)
     if to is not None and not to.is_active:
         raise NotPermitted(f"{to} is not here any more")
+    rows = DeskItem.objects.filter(closed_at=None, assignee=user).order_by("ref")
+    return _handed_over(rows, lambda queue: to if to is not None and sees(to, queue) else None, _Hands(by=by))
+
+
+def begin_absence(*, absence: Absence, by: By) -> HandedOver:
+    """An absence that begins at once: what is being read is free, what lies on the desk goes to who stands in."""
+    _demand_own(absence.user, by)
+    rows = DeskItem.objects.filter(closed_at=None, assignee=absence.user).order_by("ref")
+    release_claims(absence.user)
+    done = _handed_over(rows, _standing_in(absence.user), _Hands(absence, by))
+    Handover.objects.get_or_create(absence=absence)
+    return done
+
+
+def begin_absences(*, limit: int = 20) -> int:
+    """Router: the same for absences that were planned and have begun. How many."""
+    due = Absence.objects.filter(ended_at=None, starts__lte=Now(), ends__gt=Now(), handover=None)
+    return sweep(due.order_by("starts").values_list("id", flat=True)[:limit], _begin)
+
+
+def _begin(absence: UUID) -> bool:
+    """Whatever happens on the way, the next sweep goes on with what still lies there; the mark comes last."""
+    row = Absence.objects.select_related("user", "substitute").get(id=absence)
+    held = Item.objects.filter(closed_at=None, claimed_by=row.user)
+    with desk_errors(), transaction.atomic():
+        after_commit([], set(held.values_list("queue_id", flat=True)))
+        held.update(claimed_by=None, claimed_until=None)
+    lying = Item.objects.filter(closed_at=None, assignee=row.user).order_by("ref")
+    _handed_over(lying, _standing_in(row.user), _Hands(row))
+    Handover.objects.create(absence=row)
+    return True
+
+
+def _standing_in(user: User) -> Callable[[str], User | None]:
+    """Who gets it, by queue: whoever stands in and is here, or nobody."""
+
+    def found(queue: str) -> User | None:
+        other = stand_in(user, queue)
+        return other if other.pk != user.pk else None
+
+    return found
+
+
+class _Hands(NamedTuple):
+    """Why a desk is cleared, and by whom; nobody: the keeper's clock."""
+
+    absence: Absence | None = None
+    by: By | None = None
+
+
+def _handed_over(rows: Iterable[DeskItem | Item], to: Callable[[str], User | None], hands: _Hands) -> HandedOver:
     moved = freed = 0
-    for row in DeskItem.objects.filter(closed_at=None, assignee=user).order_by("ref"):
-        target = to if to is not None and sees(to, row.queue_id) else None
-        if not _pass_on(row, target, by):
+    for row in rows:
+        target = to(row.queue_id)
+        if not _pass_on(row, target, hands):
             continue
         moved, freed = moved + (target is not None), freed + (target is None)
     return HandedOver(moved, freed)
 
 
-def _pass_on(row: DeskItem, target: User | None, by: By) -> bool:
+def _pass_on(row: DeskItem | Item, target: User | None, hands: _Hands) -> bool:
     """False where it was decided or given to somebody else in the meantime."""
+    by = hands.by
     with desk_errors(), transaction.atomic():
-        case = lock(row.action_id, by=acting(by, "lead"), request=by.request)
-        still = DeskItem.objects.filter(id=row.id, closed_at=None, assignee=row.assignee_id).exists()
+        case = lock(row.action_id, by=acting(by, "lead") if by else SYSTEM, request=by.request if by else "")
+        still = type(row)._default_manager.filter(id=row.id, closed_at=None, assignee=row.assignee_id).exists()
         if not still:
             return False
+        if hands.absence is not None:
+            PassedOn.objects.bulk_create(
+                [PassedOn(absence=hands.absence, item_id=row.id, to=target)], ignore_conflicts=True
+            )
         give(case, row, target)
     return True
+
+
+def say_welcome(user: User) -> list[Handover]:
+    """The hand-overs of absences that are over and of which this person was not told yet; told with this."""
+    over = Q(absence__ends__lte=Now()) | Q(absence__ended_at__isnull=False)
+    found = list(Handover.objects.filter(over, absence__user=user, told_at=None).select_related("absence"))
+    if found:
+        Handover.objects.filter(pk__in=[one.pk for one in found], told_at=None).update(told_at=Now())
+    return found

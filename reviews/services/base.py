@@ -20,6 +20,7 @@ from reviews.models import (
     Decision,
     DeskItem,
     Evidence,
+    Item,
     Message,
     QueueStamp,
     Reach,
@@ -186,11 +187,14 @@ def locked_item(item: UUID, by: By) -> tuple[Case, DeskItem]:
     return case, DeskItem.objects.select_related("claimed_by").get(id=item)
 
 
-def change_item(item: DeskItem, *, seen: bool = True, **columns: Any) -> None:
-    """Change an item under its action's lock. `seen`: reviewers must know, so its version rises."""
+def change_item(item: DeskItem | Item, *, seen: bool = True, **columns: Any) -> None:
+    """Change an item under its action's lock. `seen`: reviewers must know, so its version rises.
+
+    Web has the view of items, the keeper the table: whoever read it by one writes by it.
+    """
     if seen:
         columns["version"] = models.F("version") + 1
-    DeskItem.objects.filter(id=item.id).update(**columns)
+    type(item)._default_manager.filter(id=item.id).update(**columns)
 
 
 def demand_pending(case: Case, item: DeskItem) -> None:

@@ -15,7 +15,7 @@ from audit.services import record
 from reviews import clocks
 from reviews.errors import AlreadyDecided, InvalidDecision, NotPermitted, desk_errors
 from reviews.ids import new_id
-from reviews.models import Decision, DeskItem, Reach, User
+from reviews.models import Decision, DeskItem, Item, Reach, User
 from reviews.notices import Kind
 from reviews.queries.people import stand_in
 from reviews.reasons import worded
@@ -91,14 +91,14 @@ def assign(*, item: UUID, assignee: User | None, by: By) -> User | None:
     return assignee
 
 
-def give(case: Case, row: DeskItem, person: User | None) -> None:
+def give(case: Case, row: DeskItem | Item, person: User | None) -> None:
     """An open item lies on this person's desk now, or on nobody's. The caller holds the case and has checked."""
     put_on_desk(case, row, person)
     after_commit([case.action.id], [row.queue_id])
     record(case.entries)
 
 
-def put_on_desk(case: Case, row: DeskItem, person: User | None) -> None:
+def put_on_desk(case: Case, row: DeskItem | Item, person: User | None) -> None:
     """The same as one step of a verb, which records it with its other events."""
     who = person.pseudonym if person else None
     case.move(case.note(EventName.ACTION_ASSIGNED, events.ActionAssigned(assignee=who, queue=row.queue_id)))

@@ -33,7 +33,7 @@ from reviews.queries.factors import enrolled
 from reviews.services import absences, joining, leaving
 from reviews.services.qualifying import record_qualification
 from reviews.views import letters
-from reviews.views.edge import by_of, desk_page, see_other, signed_in
+from reviews.views.edge import by_of, desk_page, reader_of, see_other, signed_in
 from reviews.views.proving import confirmed
 
 Act = Callable[[HttpRequest, User, forms.Form], str]
@@ -125,6 +125,7 @@ def _page(request: HttpRequest, about: User, *, status: int = 200, **more: Any) 
         "line": found.person_of(about),
         "absences": found.absences_of(about),
         "hanging": found.hanging_on(about),
+        "left": found.left_behind(about, reader_of(request).queues),
         "own": about.pk == user.pk,
         "may_qualify": user.has_perm("reviews.add_qualification") and about.pk != user.pk,
         "may_rest": about.pk == user.pk or user.has_perm("reviews.add_absence"),
@@ -135,6 +136,13 @@ def _page(request: HttpRequest, about: User, *, status: int = 200, **more: Any) 
         **given,
     }
     return render(request, "people/person.html", context, status=status)
+
+
+def welcome(user: User) -> str:
+    """What became of this person's desk while they were away, in words, if they were and have not heard of it."""
+    went = found.passed_on(absences.say_welcome(user))
+    parts = [f"{count} item{'s' if count > 1 else ''} to {to or 'nobody in particular'}" for to, count in went]
+    return f"While you were away, what lay on your desk was passed on: {', '.join(parts)}." if parts else ""
 
 
 def _tried(request: HttpRequest, about: User, form: forms.Form, name: str, act: Act) -> HttpResponse:
@@ -175,11 +183,8 @@ def _rest(request: HttpRequest, about: User, form: forms.Form) -> str:
     by = by_of(request)
     row = absences.record_absence(user=about, **form.cleaned_data, by=by)
     if row.starts > timezone.now():
-        return (
-            "Recorded. What is assigned meanwhile goes to who stands in; what lies on the desk can be handed over now."
-        )
-    absences.release_claims(about)
-    return _said(absences.hand_over(user=about, to=row.substitute, by=by))
+        return "Recorded. When it begins, what lies on the desk goes to who stands in; it can be handed over before."
+    return _said(absences.begin_absence(absence=row, by=by))
 
 
 def _said(done: absences.HandedOver) -> str:
@@ -198,7 +203,8 @@ def back(request: HttpRequest, pseudonym: str) -> HttpResponse:
     if row is None:
         raise Http404
     absences.end_absence(absence=row, by=by_of(request))
-    messages.success(request, "Taken back. What was handed over stays where it is.")
+    words = welcome(about) if about.pk == signed_in(request).pk else ""
+    messages.success(request, f"Taken back. {words or 'What was handed over stays where it is.'}")
     return see_other(reverse("person", args=[about.pseudonym]))
 
 

@@ -21,11 +21,11 @@ pytestmark = pytest.mark.django_db
 SQL = Path(settings.BASE_DIR) / "reviews" / "sql"
 APPEND_ONLY = {
     "decision", "retraction", "revision", "message", "evidence", "policyversion", "level",
-    "precedent", "precedentsearch", "mention", "provisionalverdict", "notice",
+    "precedent", "precedentsearch", "mention", "provisionalverdict", "notice", "passedon",
 }  # fmt: skip
 ERASABLE = {"revisionbody", "messagebody", "evidencebody", "searchtext", "precedenttext"}
 KEPT = {"action", "attempt", "item", "stop", "canary", "tag", "bindingprecedent"} | {
-    "qualification", "absence", "invitation", "posting",
+    "qualification", "absence", "invitation", "posting", "handover",
 }  # fmt: skip
 UPDATE, DELETE, TRUNCATE = 16, 8, 32  # bits of pg_trigger.tgtype
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from reviews import services
 from reviews.errors import InvalidDecision, NotFound, NotPermitted, StepUpNeeded, sqlstate
 from reviews.ids import new_id
-from reviews.models import Absence, Authority, DeskItem, Invitation, Item, Qualification, User
+from reviews.models import Absence, Authority, DeskItem, Invitation, Item, PassedOn, Qualification, User
 from reviews.services import By, absences, joining
 from reviews.services.leaving import close_account
 from reviews.services.people import grant_authority
@@ -290,3 +290,103 @@ def test_vote_of_who_has_left_counts_no_more_and_others_go_on(house: build.House
     build.state_of(item.action_id, Status.PENDING)
     build.decide(house, item, name="lin")
     build.state_of(item.action_id, Status.APPROVED)
+
+
+def begin() -> int:
+    with as_role("router"):
+        return services.begin_absences()
+
+
+def desks() -> dict[int, User | None]:
+    return dict(DeskItem.objects.order_by("ref").values_list("ref", "assignee__username"))
+
+
+def test_planned_absence_hands_the_desk_over_when_it_begins_and_only_then(house: build.House) -> None:
+    mine, read, decided = (build.pending(house) for _ in range(3))
+    for item in (mine, decided):
+        given_to(house, item, "ada")
+    with as_role("web"):
+        services.claim(item=read.id, by=house.by("ada"))
+    row = away(house, begins=DAY)
+    assert begin() == 0
+    assert desks()[mine.ref] == "ada"
+    build.decide(house, decided, name="grace")
+    passes(row, DAY)
+    assert (begin(), begin()) == (1, 0)
+    assert desks() == {mine.ref: "grace", read.ref: None, decided.ref: "ada"}
+    assert DeskItem.objects.get(id=read.id).claimed_by is None
+    leaf = last_leaf()
+    assert (leaf["name"], leaf["actor"]["kind"]) == ("action.assigned", "system")
+    assert leaf["data"]["assignee"] == house.grace.pseudonym
+    assert list(PassedOn.objects.values_list("item", "to__username")) == [(mine.id, "grace")]
+
+
+def passes(row: Absence, time: timedelta) -> None:
+    """As if so much time had passed since the absence was planned. No login may do that."""
+    with as_role("superuser"), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE reviews_absence DISABLE TRIGGER USER")
+        Absence.objects.filter(id=row.id).update(starts=row.starts - time - DAY, ends=row.ends - time)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE reviews_absence ENABLE TRIGGER USER")
+
+
+def test_what_nobody_can_stand_in_for_lies_on_nobodys_desk(house: build.House) -> None:
+    item = build.pending(house)
+    given_to(house, item, "ada")
+    passes(away(house, substitute="mallory", begins=DAY), DAY)
+    assert begin() == 1
+    assert desks() == {item.ref: None}
+    assert given_to(house, item, "ada") == house.ada, "who gives it to somebody who is away means it"
+    assert begin() == 0
+    assert desks() == {item.ref: "ada"}
+
+
+def test_absence_that_was_taken_back_hands_over_nothing(house: build.House) -> None:
+    item = build.pending(house)
+    given_to(house, item, "ada")
+    row = away(house, begins=DAY)
+    with as_role("web"):
+        absences.end_absence(absence=row, by=house.by("ada"))
+    passes(row, DAY)
+    assert (begin(), desks()) == (0, {item.ref: "ada"})
+
+
+def test_absence_that_begins_at_once_is_not_begun_again(house: build.House) -> None:
+    item = build.pending(house)
+    given_to(house, item, "ada")
+    row = away(house)
+    with as_role("web"):
+        assert absences.begin_absence(absence=row, by=house.by("ada")) == (1, 0)
+    assert (begin(), desks()) == (0, {item.ref: "grace"})
+
+
+def test_who_is_back_is_told_once_what_was_passed_on(house: build.House) -> None:
+    row = away(house)
+    with as_role("web"):
+        absences.begin_absence(absence=row, by=house.by("ada"))
+        assert absences.say_welcome(house.ada) == [], "not back yet"
+        absences.end_absence(absence=row, by=house.by("ada"))
+        assert [one.pk for one in absences.say_welcome(house.ada)] == [row.id]
+        assert absences.say_welcome(house.ada) == absences.say_welcome(house.grace) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "sql"),
+    [
+        ("router", "UPDATE reviews_handover SET told_at = now()"),
+        ("web", "UPDATE reviews_handover SET told_at = NULL"),
+        ("web", "DELETE FROM reviews_passedon"),
+        ("web", "UPDATE reviews_passedon SET to_id = NULL"),
+        ("agent", "SELECT * FROM reviews_passedon"),
+    ],
+)
+def test_what_an_absence_took_off_a_desk_stays_written(house: build.House, role: str, sql: str) -> None:
+    given_to(house, build.pending(house), "ada")
+    row = away(house)
+    with as_role("web"):
+        absences.begin_absence(absence=row, by=house.by("ada"))
+        absences.end_absence(absence=row, by=house.by("ada"))
+        absences.say_welcome(house.ada)
+    with pytest.raises(DatabaseError), as_role(role), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)

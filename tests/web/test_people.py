@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.utils import timezone
 
 from reviews import letterbox
 from reviews.models import Absence, DeskItem, User
+from reviews.services import assign
+from reviews.services.absences import begin_absence, end_absence, record_absence
 from reviews.views import letters
 from tests import build
 from tests.governance import REASON
@@ -189,3 +192,25 @@ def test_page_says_what_closing_does_and_then_it_is_so(house: build.House, root:
     assert ada.get("/queue/").status == 302
     assert not User.objects.get(pk=house.ada.pk).is_active
     assert root.post(f"/people/{house.root.pseudonym}/close/", {"close-reason": REASON}).status == 422
+
+
+def test_who_comes_back_is_told_at_sign_in_and_on_their_page(house: build.House, ada: Browser) -> None:
+    item = build.pending(house)
+    now = timezone.now()
+    with as_role("web"):
+        assign(item=item.id, assignee=house.ada, by=house.by("lin"))
+        row = record_absence(
+            user=house.ada, starts=now, ends=now + timedelta(days=3), substitute=house.grace, by=house.by("ada")
+        )
+        begin_absence(absence=row, by=house.by("ada"))
+        end_absence(absence=row, by=house.by("lin"))
+    fresh = Browser()
+    page = fresh.get("/sign-in/")
+    sent = {"csrfmiddlewaretoken": page.field("csrfmiddlewaretoken"), "username": "ada", "password": "secret"}
+    assert fresh.post("/sign-in/", sent, token=False).status == 302
+    told = "While you were away, what lay on your desk was passed on: 1 item to Grace."
+    assert told in fresh.get("/queue/").plain
+    assert told not in fresh.get("/queue/").plain
+    url = f"/people/{house.ada.pseudonym}/"
+    assert re.search(rf"ACT-{item.ref} Grace .* open", ada.get(url).plain)
+    assert f"ACT-{item.ref}" not in Browser(house.noor).get(url).plain

@@ -1,0 +1,11 @@
+"""Who writes what, as it changed."""
+
+from django.db import migrations
+
+from audit.migrations._sql import run
+
+
+class Migration(migrations.Migration):
+    dependencies = [("audit", "0008_keys")]
+
+    operations = [run("0009_names")]
