@@ -20,12 +20,17 @@ WAITING = (Status.PROPOSED, Status.PENDING)
 def say_opened(*, action: Action, by: By) -> bool:
     """Record that this person's page shows the texts of an action, where that has to be told. Whether it was."""
     purpose = _purpose(action, by.user)
-    if not purpose or not caches["memory"].add(f"opened-{by.session}-{by.user.pk}-{action.pk}", 1, ONCE_IN):
+    return bool(purpose) and say_case_opened(case=action.case, purpose=purpose, by=by)
+
+
+def say_case_opened(*, case: str, purpose: str, by: By) -> bool:
+    """The same for any case, once for a session and a while. Whether it was recorded."""
+    if not caches["memory"].add(f"opened-{by.session}-{by.user.pk}-{case}", 1, ONCE_IN):
         return False
     with transaction.atomic():
         entry = prepare(
             name=EventName.CONTENT_OPENED,
-            data=events.ContentOpened(case=action.case, purpose=purpose),
+            data=events.ContentOpened(case=case, purpose=purpose),
             chain=fresh(f"reading:{new_id()}"),
             actor=actor(by, "reader"),
             request=by.request,

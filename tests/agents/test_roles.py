@@ -142,8 +142,9 @@ def test_an_agent_is_told_nothing_about_actions_that_are_not_in_its_runs_journal
     with as_role("agent"):
         held = services.lease_run(versions=[("helper", "1")], worker="w", seconds=30, only=mine.id)
     assert held is not None
-    told = "SELECT * FROM agents_outcomes(%s, %s, %s)"
-    assert refused("agent", told, mine.id, held.fence, [action.id]) == "AG003"
+    for told in ("agents_outcomes", "agents_decision_receipts"):
+        assert refused("agent", f"SELECT * FROM {told}(%s, %s, %s)", mine.id, held.fence, [action.id]) == "AG003"
+        assert refused("agent", f"SELECT * FROM {told}(%s, %s, %s)", mine.id, held.fence + 1, []) == "DK005"
 
 
 def test_an_agent_does_not_propose_for_a_run_that_is_not_running(crew: Crew, run: Run_) -> None:

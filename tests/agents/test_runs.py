@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.conf import settings
 
 from agents import runs, services
 from agents.models import Run as Run_
@@ -16,10 +19,12 @@ from audit import receipts
 from audit.models import Event
 from reviews import services as desk
 from reviews.errors import InvalidPayload
+from reviews.ids import new_id
 from reviews.models import ActionType, Message, Revision
 from reviews.states import Status
 from tests import build
 from tests.agents.kit import Crew
+from tests.audit.world import World, judge, step_down
 from tests.logins import as_role
 
 
@@ -534,6 +539,52 @@ def test_what_a_run_resumes_with_carries_the_receipts_of_the_decision(crew: Crew
     kept = third(crew, run)
     assert [promised(one) for one in kept] == [[event] for event in events]
     assert all(text.startswith(receipts.HEADER) for one in kept for text in one)
+
+
+def test_receipts_that_a_step_kept_in_files_show_what_was_dropped(
+    crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, tables=False)
+    monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path)
+
+    def keep(action: str, notes: list[str]) -> int:
+        (tmp_path / f"{action}.txt").write_text("".join(notes))
+        return len(notes)
+
+    def keeping(run: Run) -> int:
+        outcome = run.call("say", {"text": "keep this"})
+        return int(run.step("keep the receipts", keep, str(outcome.action), list(outcome.receipts)))  # type: ignore[union-attr]
+
+    crew.agent(keeping)
+    run = crew.start()
+    crew.leg(run)
+    crew.route()
+    [action] = crew.actions(run)
+    vote = crew.decide(action, build.REJECT)
+    with as_role("web"):
+        receipts.kept([vote.event_id])
+    build.wait_for_release(action.id)
+    assert crew.go(run) == "finished"
+    assert result(crew, run) == 1
+    kept = tmp_path / f"{action.id}.txt"
+    world.sequence()
+    place = world.export()
+    assert judge(place, "--receipt", kept)[:2] == (0, {})
+    kept.write_text(kept.read_text().replace(str(vote.event_id), str(new_id())))
+    assert judge(place, "--receipt", kept)[1] == {"RECEIPT_SIG": -1}  # a promise that nobody made accuses nobody
+    kept.write_text(receipts_of(vote.event_id))
+    world.rewrite(lambda leaves: leaves.remove(leaf_of(leaves, vote.event_id)), world.signer)
+    assert "RECEIPT_MISSING" in judge(world.export(), "--receipt", kept)[1]
+    step_down()
+
+
+def leaf_of(leaves: list[dict[str, Any]], event: UUID) -> dict[str, Any]:
+    return next(leaf for leaf in leaves if leaf["id"] == str(event))
+
+
+def receipts_of(event: UUID) -> str:
+    with as_role("web"):
+        return receipts.kept([event])[0]
 
 
 def test_a_replay_gives_the_receipts_of_the_first_time(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,9 @@ def test_a_run_is_started_carried_out_and_ended_without_a_plain_word(sealed: Cre
     assert ended == {"title": f"About {SECRET}", "word": SECRET, "said": {"said": SECRET}}
     page = Browser(sealed.house.lin).get(f"/runs/{run.id}/")
     assert page.status == 200 and f"About {SECRET}" in page.text and "&quot;said&quot;" in page.text
+    told = "SELECT convert_from(leaf, 'UTF8') FROM audit.event WHERE name = 'content.opened'"
+    opened = [json.loads(text)["data"] for (text,) in sql(told)]
+    assert [data["case"] for data in opened if data["purpose"] == "sealed"] == [f"run:{run.id}"]
     runs = Browser(sealed.house.lin).get("/runs/")
     assert "(sealed)" in runs.text and SECRET not in runs.text
     assert SECRET in Browser(sealed.house.ada).open(build.item_of(action.id)).text

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
+
 from django.core import mail
 
 from agents import mailboxes
 from agents.handlers.mail import inbox
 from agents.services.sampling import deliver
+from audit.seal import lookup_of
 from reviews.models import Evidence, Message
 from tests.agents_shipped.office import Office, payload
+from tests.audit.world import sql
 
 
 def subjects(folder: str = "") -> list[str]:
@@ -40,6 +44,15 @@ def test_what_is_approved_is_sent_and_moved_and_what_is_rejected_stays(office: O
     assert len(subjects("Archive")) == 1
     (attached,) = [letter.attachments for letter in mail.outbox if letter.attachments]
     assert len(attached) == 1
+
+
+def test_whoever_wrote_or_is_written_to_is_one_subject(office: Office) -> None:
+    deliver(inbox())
+    run = office.begin("inbox")
+    for name, field in (("mail.archive", "sender"), ("mail.reply", "to"), ("mail.forward", "to")):
+        for action in office.by_type(run)[name]:
+            [(lookup,)] = sql("SELECT lookup FROM audit.subject WHERE case_id = %s", f"action:{action.id}")
+            assert bytes(lookup) == lookup_of("mail", parseaddr(payload(action)[field])[1].upper()), name
 
 
 def test_a_letter_carries_the_idempotency_key_as_its_message_id(office: Office) -> None:
