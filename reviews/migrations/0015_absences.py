@@ -11,7 +11,7 @@ SQL = (Path(__file__).parent.parent / "sql" / "0015_absences.sql").read_text(enc
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reviews", "0014_notices"), ("audit", "0009_names")]
+    dependencies = [("reviews", "0014_notices"), ("audit", "0010_names")]
 
     operations = [
         migrations.CreateModel(

@@ -6,6 +6,6 @@ from audit.migrations._sql import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0008_keys")]
+    dependencies = [("audit", "0009_search")]
 
-    operations = [run("0009_names")]
+    operations = [run("0010_names")]
