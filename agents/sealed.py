@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from agents.models import Run
 from audit import seal
 
 HIDDEN = seal.MARK.decode()  # the key under which a JSON column holds what is sealed; no name of ours begins so
@@ -37,11 +36,6 @@ def taken(value: Mapping[str, Any]) -> dict[str, Any]:
         return dict(value)
     plain = {key: one for key, one in value.items() if key != HIDDEN}
     return plain | dict(json.loads(seal.unsealed_text(value[HIDDEN])))
-
-
-def is_sealed(run: Run) -> bool:
-    """Whether who reads this run's page opens something."""
-    return seal.is_on() or HIDDEN in run.args or seal.is_sealed_text(run.title)
 
 
 def preview(words: str) -> str:

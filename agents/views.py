@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from agents import sealed, services
+from agents import services
 from agents.forms import StartForm
 from agents.models import STATES, Agent, Run, waiting_for
 from agents.queries import pages
@@ -55,7 +55,7 @@ def run(request: HttpRequest, run: UUID) -> HttpResponse:
     found, user = _visible(request, run), cast(User, request.user)
     sight = pages.sight_of(user, found)
     upto = request.GET.get("upto", "")
-    if sealed.is_sealed(found):
+    if pages.lies_sealed(found):
         say_case_opened(case=found.case, purpose="sealed", by=by_of(request))
     rows = pages.trace(found, sight, before=int(upto) if upto.isdecimal() and len(upto) < 8 else None)
     waiting = [UUID(one) for one in waiting_for(found)] if found.state == "parked" else []

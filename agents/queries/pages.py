@@ -110,6 +110,11 @@ def opened(run: Run, sight: Sight) -> Opened:
     )  # fmt: skip
 
 
+def lies_sealed(run: Run) -> bool:
+    """Whether who reads this run's page opens something."""
+    return seal.is_on() or sealed.HIDDEN in run.args or seal.is_sealed_text(run.title)
+
+
 def _words(text: str) -> str:
     try:
         return seal.unsealed_text(text)
