@@ -79,7 +79,7 @@ class Keeper:
             Verb("roll up counts", _roll_up, ROLLUP_EVERY),
             Verb("index words", index_for, ROLLUP_EVERY),
             Verb("spare keys", refill, ROLLUP_EVERY),
-            Verb("audit jobs", self.verifier.look, ROLLUP_EVERY),
+            Verb("audit jobs", self.verifier.look),
             Verb("daily verification", request_daily, DAILY_LOOK),
             Verb("absences", desk.begin_absences, NEAR_LOOK),
             Verb("near their time", desk.tell_near, NEAR_LOOK),

@@ -155,6 +155,26 @@ def cosignatures(size: int) -> dict[int, list[str]]:
 
 
 @dataclass(frozen=True)
+class Cosigned:
+    """The largest checkpoint that a witness signed: its size, by how many, and when the last of them was here."""
+
+    size: int
+    witnesses: int
+    at: datetime
+
+
+def cosigned() -> Cosigned | None:
+    """How far witnesses have seen the log; None where none ever signed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT size, count(DISTINCT signer), max(at) FROM audit.signature"
+            " WHERE size = (SELECT max(size) FROM audit.signature) GROUP BY size"
+        )
+        row = cursor.fetchone()
+    return None if row is None else Cosigned(*row)
+
+
+@dataclass(frozen=True)
 class Filters:
     """A search of the record. Empty: everything, newest first."""
 

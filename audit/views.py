@@ -70,6 +70,7 @@ def integrity(request: HttpRequest) -> HttpResponse:
         "compared": queries.newest_comparison(),
         "jobs": queries.jobs(),
         "vkeys": queries.vkeys(),
+        "cosigned": queries.cosigned(),
         "sealing": settings.SEALING,
         "kept": kept(),
         "pruned": pruned(),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from audit import queries
+from audit.keeping import pruned
 from audit.report import Query, Report, numbered
 from audit.tabular import Column, Line
 
@@ -22,10 +23,17 @@ def _facts() -> Iterator[tuple[str, Any, str]]:
     if delay := queries.merge_delay():
         yield "merge delay, median seconds", round(delay[0], 3), "from event to checkpoint, newest 500"
         yield "merge delay, 99th percentile", round(delay[1], 3), "seconds, newest 500"
+    seen = queries.cosigned()
+    yield "signed by witnesses up to", seen.size if seen else None, "leaves of the largest checkpoint that one signed"
+    yield "witnesses", seen.witnesses if seen else 0, "that signed it"
     yield "outside copy, size", health.anchored_size, "leaves under the published checkpoint"
     yield "outside copy, written", health.anchored_at, "at the anchor folder"
     yield "texts erased", health.erased, "their proofs stay valid"
+    gone = pruned()
+    yield "pruned entries", gone.entries, "their hashes stay, and their proofs stay valid"
+    yield "whole from index", gone.min_index, "from here on every entry is in the log"
     yield from _verified()
+    yield from _compared()
     for number, vkey in enumerate(queries.vkeys(), start=1):
         yield f"key {number}", vkey, "verifier line; keep it elsewhere"
 
@@ -38,6 +46,15 @@ def _verified() -> Iterator[tuple[str, Any, str]]:
     yield "verified up to", job.result.get("size"), "events, by the last verification"
     yield "verified at", job.finished, "when it ended"
     yield "verdict", job.result.get("verdict") or job.result.get("error"), "of verify.py"
+
+
+def _compared() -> Iterator[tuple[str, Any, str]]:
+    job = queries.newest_comparison()
+    if job is None:
+        yield "record and rows compared", None, "not here yet"
+        return
+    yield "record and rows compared", job.finished, "when that ended"
+    yield "rows that differ", " ".join(job.result["reconciled"]) or "none", "names of findings"
 
 
 def _lines(query: Query) -> Iterator[Line]:

@@ -42,7 +42,8 @@ SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM bad),
 """
 UNRECORDED = """
 WITH t AS (SELECT d.action_id, d.event_id FROM reviews_decision d
-            WHERE d.created_at >= %(since)s AND d.created_at < %(until)s AND d.purpose <> 'canary'),
+            WHERE d.created_at >= %(since)s AND d.created_at < %(until)s AND d.purpose <> 'canary'
+              AND NOT EXISTS (SELECT FROM audit.pruned_case p WHERE p.case_id = 'action:' || d.action_id)),
      bad AS (SELECT t.action_id FROM t WHERE NOT EXISTS (
                SELECT FROM audit.event_web e WHERE e.id = t.event_id AND e.name = 'decision.recorded'))
 SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM bad),
@@ -69,7 +70,7 @@ SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM bad),
 CHECKS = (
     Check("effects begun without enough approvals of the very bytes", "attempts whose effect began", BEGUN),
     Check("effects begun while a stop stood", "attempts whose effect began", STOPPED),
-    Check("decisions without their event", "decisions", UNRECORDED),
+    Check("decisions without their event", "decisions of cases that were not pruned", UNRECORDED),
     Check("decision events without their decision", "events decision.recorded", UNDECIDED),
     Check("approvals by the proposer or the agent's owner", "approvals by people", SELF),
 )

@@ -71,6 +71,13 @@ def test_the_integrity_page_says_what_was_verified_and_never_more(lin: Browser, 
     assert "Nobody has verified this log here yet" in page.plain
     assert desk.signer.vkey in page.text
     assert f"Events under a signed checkpoint {desk.index_of_last() + 1}" in page.plain
+    assert "Signed by witnesses by none" in page.plain
+    assert "every entry is here, from index 0 on" in page.plain and "0 erasures so far" in page.plain
+    sql("INSERT INTO audit.signature (size, signer, line) SELECT 5, w, 'line of ' || w FROM unnest(ARRAY['a', 'b']) w")
+    sql("INSERT INTO audit.signature (size, signer, line) VALUES (4, 'c', 'line of c')")
+    assert "Signed by witnesses up to 5 events, by 2 witnesses" in lin.get("/audit/").plain
+    told = lin.get("/audit/reports/R8/").plain
+    assert "whole from index 0" in told and "record and rows compared" in told and "witnesses 2" in told
     assert "guarantee" not in page.plain.lower()
     assert "tamper-proof" not in page.plain.lower()
 
@@ -174,7 +181,8 @@ def test_verify_runs_as_a_job_and_its_result_is_an_event(lin: Browser, desk: Wor
     assert "hx-get" not in page.text
     name, data, _ = last_event()
     assert (name, data["outcome"], data["size"], data["findings"]) == ("audit.verified", "valid", size, [])
-    assert "Valid Verified up to" in lin.get("/audit/").plain
+    assert f"Valid Verified up to {size} events at " in lin.get("/audit/").plain
+    assert "Rows agree" in lin.get("/audit/").plain
     assert list((jobs.folder()).glob("*")) == []
 
 

@@ -177,6 +177,10 @@ def test_with_an_entry_its_texts_go_at_the_desk_too(house: build.House, desk: Wo
     gone = lin.get(f"/audit/case/{case}/")
     assert gone.status == 404 and f"The entries of ACT-{item.ref}, {case}" in gone.plain
     assert Browser(house.ada).open(item).status == 200  # the row stays, as after an erasure
+    reader = allowed(house, "view_audit")
+    for number in range(1, 15):
+        report = reader.get(f"/audit/reports/R{number}/?case=ACT-{item.ref}")
+        assert report.status in (200, 422) and "without their event: 1" not in report.plain
     with as_role("auditor"):
         assert {found["name"] for found in reconcile()} <= {"COLUMNS"}  # the test moved the clock of the rows
     code, lines = report_of(desk.export())
