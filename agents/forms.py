@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from agents.models import Agent
+from reviews.forms_json import read_json
 from reviews.models import ActionType
 
 MOST_ACTIONS = 1_000_000
@@ -61,12 +62,7 @@ class JsonField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
-        if not text:
-            return None
-        try:
-            return json.loads(text)
-        except ValueError as exc:
-            raise forms.ValidationError(f"This is not JSON: {exc}") from exc
+        return read_json(text) if text else None
 
 
 def _field(name: str, part: Mapping[str, Any], *, required: bool) -> forms.Field:

@@ -1,7 +1,6 @@
 """Checks an export of an Assentry log, offline, with nothing but Python's standard library (3.11 or newer).
 
 python verify.py EXPORT [--key F | --policy F] [--against F ...] [--receipt F ...] [--case ID] [--all] [--json]
-
 Exit codes: 0 valid, 1 tampered, 2 cannot judge (incomplete, unreadable, wrong usage, own crash); 1 wins over 2.
 docs/verify.md explains the findings, docs/audit-log.md the formats. Begin to read at `Check.run`.
 """
@@ -26,10 +25,9 @@ TAMPERED = """ROOT TRUNCATED SIG TILE PARSE NONCANON DUP_ID CASE_CHAIN CASE_STAT
     EVENT_WITHOUT_DECISION RECEIPT_MISSING"""  # anything else found means: cannot judge
 FILES = ["events.jsonl", "checkpoints.jsonl", "content.jsonl", "business.jsonl", "policy"]
 ENVELOPE = ["actor", "at", "batch", "case", "change", "commit", "data", "id", "log", "name", "request", "v", "writer"]
-# Kinds of business rows: what names one, and what must be as its event says.
-ROWS = {"case": (("case",), ("seq", "head", "state")), "attempt": (("case", "fence"), ("digest",)),
+ROWS = {"case": (("case",), ("seq", "head", "state")), "attempt": (("case", "fence"), ("digest", "key", "begun")),
         "decision": (("event",), ("case", "verdict", "reviewer", "digest")),
-        "revision": (("event",), ("case", "revision", "digest"))}
+        "revision": (("event",), ("case", "revision", "digest"))}  # what names a row; what its event must say too
 VOCABULARY = """agent: action.proposed .withdrawn evidence.added question.answered run.started .finished .blocked
 web router: action.routed .assigned decision.recorded .retracted question.closed run.started certificate.issued .revoked
     sample.drawn .graded canary.seeded .scored drift.raised incident.opened .closed
@@ -106,8 +104,7 @@ class Tree:
                 name = "/".join([f"tile/{level}", *(f"x{part}" for part in upper), last])
                 name += f".p/{width}" * (width < 256)
                 yield name, start << 8 * level, 1 << 8 * level, bytes(row[32 * start : 32 * (start + width)])
-def climb(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
-    """The root that an inclusion path (RFC 6962, section 2.1.1) leads to."""
+def climb(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:  # to a root: RFC 6962, section 2.1.1
     need(0 <= index < size and (size > 1 or not path), "the proof does not fit the tree")
     if size == 1:
         return leaf
@@ -124,8 +121,7 @@ class Key:
     """`name+hash+key`: algorithm 1 signs checkpoints and receipts, 4 cosigns checkpoints with a time."""
     def __init__(self, line: str, algorithm: int = 1) -> None:
         self.line, (self.name, tag, raw) = line, line.split("+", 2)
-        blob = unbase64(raw, 33)
-        self.algorithm, self.public = blob[0], blob[1:]
+        self.algorithm, self.public = (blob := unbase64(raw, 33))[0], blob[1:]
         self.id = hashlib.sha256(self.name.encode() + b"\n" + blob).digest()[:4]
         need(self.id.hex() == tag and self.algorithm == algorithm, f"no right key: {self.name!r}")
 class Note:
@@ -135,7 +131,7 @@ class Note:
         self.body, self.words, self.lines = body + "\n", body.split("\n"), tail.split("\n")
         receipt = self.words[0] == "assentry-receipt/v1" and len(self.words) == 6
         self.origin, size, root = (self.words[1], "0", "") if receipt else self.words
-        need(gap and re.fullmatch(r"0|[1-9]\d{0,17}", size, re.ASCII), "neither a checkpoint nor a receipt")
+        need(gap and re.fullmatch(r"0|[1-9]\d{0,17}", size, re.ASCII) and len(self.lines) < 200, "no note of ours")
         self.size, self.root = int(size), unbase64(root, 0 if receipt else 32)
     def times(self, key: Key) -> list[float]:
         """One entry for each signature by this key: 1 for a log's, the time in seconds for a witness's."""
@@ -151,11 +147,10 @@ class Note:
 class Policy:
     """tlog-policy: log keys, witnesses, groups, quorum. Comments of ours add keys of receipts, and sizes of keys."""
     def __init__(self, text: str) -> None:
-        keys: dict[str, list[Key]] = {"log": [], "#receipt": []}
-        self.logs, self.receipts = keys.values()
+        self.logs, self.receipts = (keys := {"log": list[Key](), "#receipt": list[Key]()}).values()
         self.bounds: list[tuple[str, int, int]] = []  # verifier key, smallest and largest size that it signs
         self.witnesses: dict[str, Key] = {}
-        self.groups = {"quorum": (1, ["none"])}
+        self.groups, self.quorum = dict[str, tuple[int, list[str]]](), "none"
         for verb, *rest in filter(None, map(str.split, text.splitlines())):
             if verb in keys:
                 keys[verb].append(Key(rest[0]))
@@ -166,21 +161,26 @@ class Policy:
             elif verb == "group":
                 self.groups[rest[0]] = ({"any": 1, "all": len(rest) - 2}.get(rest[1]) or int(rest[1]), rest[2:])
             elif verb == "quorum":
-                self.groups["quorum"] = (1, rest[:1])
+                self.quorum = rest[0]
+            else:
+                need(verb.startswith("#"), f"no word of a policy: {verb[:30]!r}")
         need(self.logs, "the policy names no log key")
-    def signed(self, note: Note) -> bool:
-        """Whether a key of this log signed the checkpoint. Bounds only add up: an export can widen none."""
+    def signed(self, note: Note) -> bool:  # by a key of this log; bounds only add up: an export can widen none
         return any(key.name == note.origin and note.times(key) and all(
             low <= note.size <= high for line, low, high in self.bounds if line == key.line) for key in self.logs)
-    def met(self, signers: set[str], name: str = "quorum", depth: int = 0) -> bool:
-        needed, members = self.groups.get(name, (1, []))
-        votes = (self.met(signers, member, depth + 1) for member in members)
-        return name in ("none", *signers) or (depth < 10 and sum(votes) >= needed)
+    def met(self, signers: set[str]) -> bool:
+        good = {"none", *signers}
+        for name, (needed, members) in self.groups.items():  # each counts what stands above it, none itself
+            good |= {name} if len(good & {*members}) >= needed else set()
+        return self.quorum in good
 def whole(text: str) -> int:
     need(len(text) < 18 and -(2**53) < int(text) < 2**53, "an integer beyond 53 bits")
     return int(text)
 # A float or NaN is no integer, so `int` refuses it. Sixteen digits in a row are read with care, other lines fast.
-CAREFUL = json.JSONDecoder(parse_int=whole, parse_float=int, parse_constant=int)
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    need(len(found := dict(pairs)) == len(pairs), "a key twice")
+    return found
+CAREFUL = json.JSONDecoder(parse_int=whole, parse_float=int, parse_constant=int, object_pairs_hook=unique)
 FAST = json.JSONDecoder(parse_float=int, parse_constant=int)
 def parse(raw: bytes) -> tuple[str, Any]:
     return (text := raw.decode()), (CAREFUL if b"0" * 16 in raw.translate(ZEROS) else FAST).decode(text)
@@ -203,10 +203,9 @@ class Check:
         self.keyed: list[tuple[str, int, int]] = []  # keys that the log names, and their sizes
         self.cosigned: list[tuple[int, dict[str, list[float]]]] = []  # size, times of each witness that signed
         self.windows: list[tuple[int, str, str]] = []  # below this size a leaf lies between these times; largest first
-        self.turn, self.floor, self.ceiling, self.latest = 0, "", "9", ""
+        self.turn, self.signed, self.first_bad, self.floor, self.ceiling, self.latest = 0, 0, 0, "", "9", ""
         self.prunings: list[tuple[int, dict[str, Any], str]] = []  # index, data and the words for it
-        self.manifest, self.notes = dict[str, Any](), list[Note]()
-        self.now, self.partial, self.signed, self.first_bad = 0.0, False, 0, 0
+        self.manifest, self.notes, self.now, self.partial = dict[str, Any](), list[Note](), 0.0, False
     def say(self, name: str, index: int, text: str, case: str = "") -> None:
         if self.options.case and case and case != self.options.case:
             return
@@ -219,12 +218,15 @@ class Check:
         with (self.folder / name).open("rb") as file:
             for place, line in enumerate(file):
                 try:
-                    yield make(parse(line)[1])
+                    yield make(CAREFUL.decode(line.decode()))
                 except ODD as error:
                     self.say("PARSE", -1, f"{name} line {place + 1}: {type(error).__name__} {error}")
     def run(self) -> None:
-        for step in (self.check_manifest, self.read_policy, self.read_notes, self.check_events, self.check_tree,
-                     self.check_anchors, self.check_content, self.check_business, self.check_receipts, self.check_age):
+        for path in (odd := [p for p in self.folder.glob("**/*") if not (p.is_file() or p.is_dir())]):
+            self.say("MANIFEST", -1, f"{path.name} is no plain file, and is not read")
+        for step in () if odd else (self.check_manifest, self.read_policy, self.read_notes, self.check_events,
+                self.check_tree, self.check_anchors, self.check_content, self.check_business, self.check_receipts,
+                self.check_age):
             try:
                 step()
             except (*ODD, OSError) as error:
@@ -277,10 +279,9 @@ class Check:
         digest = hashlib.sha256(b"\0" + leaf).digest()
         try:
             if leaf.startswith(b'{"pruned":'):
-                digest = unbase64(parse(leaf)[1]["pruned"], 32)
-                self.pruned[url64(digest)] = index
-                return digest
-            self.check_leaf(index, leaf, digest)
+                self.pruned[url64(digest := unbase64(parse(leaf)[1]["pruned"], 32))] = index
+            else:
+                self.check_leaf(index, leaf, digest)
         except ODD as error:
             self.say("PARSE", index, f"the entry is no event: {type(error).__name__} {error}")
         return digest
@@ -312,11 +313,9 @@ class Check:
         state, change = ... if begins else before[2], event["change"]
         if change is not None and state not in (..., change["from"]):
             self.say("CASE_STATE", index, f"{case}: from {change['from']!r}, but it was {state!r}", case)
-        state = state if change is None else change["to"]
-        self.cases[case] = (seq, url64(digest), state, index)
+        self.cases[case] = (seq, url64(digest), state if change is None else change["to"], index)
         self.check_time(index, at, case)
-        for field, promise in event["commit"].items():
-            self.promised[identity, field] = (promise, index, case)
+        self.promised |= {(identity, field): (promise, index, case) for field, promise in event["commit"].items()}
         self.remember(name, event, identity, case, index)
     def remember(self, name: str, event: dict[str, Any], identity: str, case: str, index: int) -> None:
         data, digest = event["data"], event["data"].get("digest")
@@ -325,25 +324,27 @@ class Check:
             if event["commit"].get("payload", digest) != digest:
                 self.say("PROJECTION", index, f"{case}: the payload committed to is not that of the revision", case)
         if name == "decision.recorded":
-            self.expected["decision", identity] = (case, data["verdict"], event["actor"]["ref"], digest), index
+            who = event["actor"]["ref"] if event["actor"]["kind"] == "human" else None
+            self.expected["decision", identity] = (case, data["verdict"], who, digest), index
             if data["verdict"] == "approve":
                 self.approved.setdefault(case, set()).add(digest)
+        elif name == "attempt.leased":
+            self.expected["attempt", case, data["fence"]] = (digest, data.get("key") or ..., False), index
         elif name == "attempt.begun":
-            self.expected["attempt", case, data["fence"]] = (digest,), index
+            self.expected["attempt", case, data["fence"]] = (digest, data["key"], True), index
             if digest not in self.approved.get(case, ()) and case not in self.cut:
                 self.say("PROJECTION", index, f"{case}: begun on bytes that nobody had approved", case)
         elif name == "retention.pruned":
-            words = f"entries below {whole(str(data['below']))} were pruned on {event['at'][:10]} by event {identity}\n"
-            self.prunings.append((index, data, words))
+            words = f"entries below {data['below']:d} were pruned on {event['at'][:10]} by event {identity}\n"
+            self.prunings.append((index, data | {"gone": int(data["gone"])}, words))
         elif name == "privacy.erased":
             self.erased |= {(entry["event"], entry["field"]) for entry in data["entries"]}
         elif name in ("log.key_added", "log.key_retired"):
             self.keyed.append((data["vkey"], data["from_size"], data["to_size"] or FOREVER))
     def check_time(self, index: int, at: str, case: str) -> None:
-        if at >= self.latest:
-            self.latest = at
-        elif seconds(self.latest) - seconds(at) > SKEW:
+        if at < self.latest and seconds(self.latest) - seconds(at) > SKEW:
             self.say("TIME_BACKDATED", index, f"{at} stands behind {self.latest}", case)
+        self.latest = max(at, self.latest)
         while index >= self.turn and self.windows:
             self.turn, self.floor, self.ceiling = self.windows.pop()
         if at < self.floor:
@@ -393,22 +394,21 @@ class Check:
             try:
                 note = Note(Path(given).read_text("utf-8"))
                 need(self.policy.signed(note), "not signed by the log")
+                known = {mine.size: mine.root for mine in self.notes} if self.partial else {}
+                if note.size > self.tree.size and not self.partial:
+                    self.say("ANCHOR_TRUNCATED", self.tree.size, f"{given} saw {note.size} entries")
+                elif known.get(note.size, note.root if self.partial else self.tree.root(note.size)) != note.root:
+                    self.say("ANCHOR_FORK", self.first_bad, f"{given}: another history of {note.size} entries")
             except (*ODD, OSError) as error:
                 self.say("ANCHOR_SIG", -1, f"{given}: {type(error).__name__} {error}")
-                continue
-            known = {mine.size: mine.root for mine in self.notes} if self.partial else {}
-            if note.size > self.tree.size and not self.partial:
-                self.say("ANCHOR_TRUNCATED", self.tree.size, f"{given} saw {note.size} entries")
-            elif known.get(note.size, note.root if self.partial else self.tree.root(note.size)) != note.root:
-                self.say("ANCHOR_FORK", self.first_bad, f"{given}: another history of {note.size} entries")
     def check_content(self) -> None:
         told = {}
         for row in self.rows("content.jsonl"):
-            slot, state = (row["event"], row["field"]), row["state"]
-            told[slot] = state
+            told[slot := (row["event"], row["field"])] = state = row["state"]
             promise, index, case = self.promised.get(slot, ("", -1, ""))
-            plain = b"".join(base64.urlsafe_b64decode(row[part] + "==") for part in ("salt", "body") if state == "open")
-            if state == "open" and promise != url64(hashlib.sha256(plain).digest()):
+            texts = (row.get("salt", ""), row.get("body", ""))
+            plain = b"".join(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True) for text in texts)
+            if (plain or state == "open" or not promise) and promise != url64(hashlib.sha256(plain).digest()):
                 self.say("COMMIT", index, f"the text {slot[1]!s:.40} is not what was committed", case)
         for slot, (_, index, case) in self.promised.items():
             if told.get(slot) not in ("open", "withheld") and slot not in self.erased:
@@ -416,22 +416,22 @@ class Check:
     def check_business(self) -> None:
         self.expected |= {("case", case): (told[:3], told[3]) for case, told in self.cases.items()}
         for row in self.rows("business.jsonl"):
-            kind, case = row["kind"], row["case"]
-            names, columns = ROWS[kind]
+            kind, case, (names, columns) = row["kind"], row["case"], ROWS[row["kind"]]
             said, index = self.expected.pop((kind, *(row[name] for name in names)), ((), -1))
             if gone := kind == "case" and row["head"] in self.pruned and row["seq"] > max(said[:1], default=0):
                 self.cut.add(case)
-            if gone or (kind == "attempt" and not row["begun"]) or (case in self.cut and not said):
+            if gone or (not said and case in self.cut):
                 continue
             if not said and kind == "decision":
                 self.say("DECISION_WITHOUT_EVENT", -1, f"a decision on {case} that no event records", case)
-            elif not said or any(row[c] not in (None, v) and v != ... for c, v in zip(columns, said, strict=True)):
+            elif not said or any(v not in (row[c], ...) for c, v in zip(columns, said, strict=True)):
                 self.say("PROJECTION", index, f"{case}: a row ({kind}) says other than the events", case)
-        for key, (said, index) in self.expected.items() if self.manifest.get("projections") else ():
+        rows = self.manifest.get("projections") or ()
+        for key, (said, index) in self.expected.items() if rows else ():
             if key[0] == "decision":
                 self.say("EVENT_WITHOUT_DECISION", index, f"{said[0]}: the row of this decision is gone", said[0])
-            elif key[0] == "case" and key[1].startswith("action:"):
-                self.say("PROJECTION", index, f"{key[1]}: its row is gone", key[1])
+            elif key[1].startswith("action:") and (key[0] == "case" or (key[0] == "attempt" and "reviews" in rows)):
+                self.say("PROJECTION", index, f"{key[1]}: its row ({key[0]}) is gone", key[1])
     def check_receipts(self) -> None:
         """Files kept elsewhere, each with one receipt or more. What no known key signed accuses nobody."""
         for given in self.options.receipt:
@@ -453,8 +453,7 @@ class Check:
         elif not here:
             self.say("RECEIPT_MISSING", index, f"{given}: event {event} was promised and is not in the log")
     def check_age(self) -> None:
-        oldest = self.manifest.get("oldest_unsequenced")
-        if oldest and self.now - seconds(oldest) > MMD:
+        if (oldest := self.manifest.get("oldest_unsequenced")) and self.now - seconds(oldest) > MMD:
             self.say("STALE", -1, f"an event of {oldest} still waits for its place: the sequencer stands still")
             if self.notes and self.tree.size > self.signed:
                 self.say("UNCOVERED_TAIL", self.signed, f"{self.tree.size - self.signed} entries have no checkpoint")

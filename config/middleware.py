@@ -12,19 +12,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils import timezone
 
+from config.views import WrongKind
 from reviews import preferences
 from reviews.clocks import Style, use
+from reviews.errors import Unreadable
 from reviews.models import User
+from reviews.views.edge import refused
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 STARTED = "signed_in_at"
 TOUCHED = "seen_at"
 TOUCH_EVERY = 60
+FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
 def request_id(get_response: GetResponse) -> GetResponse:
@@ -116,3 +120,38 @@ def _age(request: HttpRequest) -> None:
     elif now - request.session.get(TOUCHED, 0) > TOUCH_EVERY:
         # Saving renews the idle limit; once a minute, so that polling pages do not write each time.
         request.session[TOUCHED] = now
+
+
+def readable(get_response: GetResponse) -> GetResponse:
+    """Refuses what no page of ours can read: a body that is no form, another encoding than UTF-8, a NUL anywhere.
+
+    PostgreSQL holds no NUL in a text, and nobody types one. Refused here, no view has to think of it.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info:
+            raise Http404
+        _demand_form(request)
+        if name := _holds_nul(request):
+            return refused(request, Unreadable(f"`{name[:60]}` holds a NUL, which no text here can hold"), kept="")
+        return get_response(request)
+
+    return middleware
+
+
+def _demand_form(request: HttpRequest) -> None:
+    if (request.encoding or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise WrongKind("It is not in UTF-8.")
+    sent = request.headers.get("content-length") not in (None, "", "0")
+    if sent and request.method == "POST" and request.content_type not in FORMS:
+        raise WrongKind("It is no form: this desk reads what its own forms send.")
+
+
+def _holds_nul(request: HttpRequest) -> str:
+    """The first parameter or field with a NUL in its name or value; empty where there is none."""
+    for given in (request.GET, request.POST):
+        for name, values in given.lists():
+            if any("\0" in str(text) for text in (name, *values)):
+                return name
+    return ""
+

@@ -14,3 +14,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *(path(prefix, include(f"{app}.urls")) for app, prefix in APPS if find_spec(f"{app}.urls")),
 ]
+
+handler400 = "config.views.unread"

@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.exceptions import (
+    BadRequest,
+    DisallowedHost,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db import DatabaseError
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from agents.queries import health as work_health
 from audit.queries import health
 from config.context import notices
+
+
+class WrongKind(BadRequest):
+    """What was sent is of a kind that no page takes; its text says why."""
+
+
+# What Django gives up on before a view sees it: the status, and what the sender is told.
+UNREAD: dict[type[Exception], tuple[int, str]] = {
+    RequestDataTooBig: (413, f"It is too large: {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20} MiB at most."),
+    TooManyFieldsSent: (413, f"It has too many fields: {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} at most."),
+    TooManyFilesSent: (413, f"It brings too many files: {settings.DATA_UPLOAD_MAX_NUMBER_FILES} at most."),
+    MultiPartParserError: (400, "The form arrived broken: a part of it is missing or cannot be read."),
+    DisallowedHost: (400, "This desk does not answer to the name in the request: see ASSENTRY_ALLOWED_HOSTS."),
+}
+
+
+@never_cache
+def unread(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page of a request that could not be read: what was wrong with it, and that nothing was changed.
+
+    It holds no form: a token would ask for the fields once more.
+    """
+    status, words = UNREAD.get(type(exception), (400, "It could not be read."))
+    if isinstance(exception, WrongKind):
+        status, words = 415, str(exception)
+    return render(request, "400.html", {"words": words}, status=status)
 
 
 @require_safe

@@ -52,6 +52,12 @@ class InvalidView(DeskError):
     code, status = "invalid_view", 422
 
 
+class Unreadable(DeskError):
+    """What was sent holds something that no field of this desk can hold."""
+
+    code, status = "unreadable", 422
+
+
 class ReasonNeeded(InvalidDecision):
     """This verdict must say why."""
 

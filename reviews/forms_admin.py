@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
+from reviews.forms_json import StrictJSON
 from reviews.forms_policy import ReasonForm, word_choices
 from reviews.models import ActionType, Principal, Queue, User
 from reviews.states import EffectMode, Level, Reversibility, Risk, Verdict
@@ -176,7 +177,7 @@ class ActionTypeForm(ReasonForm):
     valid_for = _seconds("Approval valid for")
     subject_path = _subject_path()
     subject_kind = _subject_kind()
-    presets = forms.JSONField(
+    presets = StrictJSON(
         required=False,
         help_text='Preset reasons: {"reject": [{"code": "duplicate", "text": "Charged twice"}]}.',
     )
@@ -210,7 +211,7 @@ class NewActionTypeForm(ReasonForm):
     name = forms.RegexField(NAME, help_text=NAME_HELP)
     label = forms.CharField(max_length=120)
     template = forms.CharField(max_length=300, help_text="The ask in words: Refund {amount} to {customer}")
-    schema = forms.JSONField(help_text="JSON Schema of the payload.")
+    schema = StrictJSON(help_text="JSON Schema of the payload.")
     risk = forms.ChoiceField(choices=lambda: word_choices(Risk), initial=Risk.HIGH)
     reversibility = forms.ChoiceField(choices=lambda: word_choices(Reversibility), initial=Reversibility.IRREVERSIBLE)
     effect_mode = forms.ChoiceField(

@@ -21,7 +21,7 @@ class DecisionAdmin(ReadOnly):
     list_display = ("created_at", "action", "verdict", "via", "reviewer", "reason_code")
     list_select_related = ("action__type", "reviewer")
     list_filter = ("verdict", "via")
-    exclude = ("purpose",)
+    exclude = ("item", "purpose")  # which visit it was, and what for, nobody reads here
     ordering = ("-created_at",)
 
 

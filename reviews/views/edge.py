@@ -54,6 +54,14 @@ def is_partial(request: HttpRequest) -> bool:
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
+def page_behind(request: HttpRequest) -> str:
+    """The path of the page that htmx sent this from; empty where it names none of this site."""
+    try:
+        return htmx_of(request).current_url_abs_path or ""
+    except ValueError:  # the header is whatever a client writes
+        return ""
+
+
 def desk_page(
     view: Callable[Concatenate[HttpRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
@@ -77,7 +85,7 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     htmx = htmx_of(request)
     if not htmx:
         return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
-    back = htmx.current_url_abs_path or "/"
+    back = page_behind(request) or "/"
     return HttpResponse(status=401, headers={"HX-Redirect": str(redirect_to_login(back).url)})
 
 

@@ -122,7 +122,10 @@ def size_of(text: str) -> int:
 
 def _before(request: HttpRequest) -> str:
     """What the list asked for on the page that this request comes from."""
-    came_from = urlsplit(request.headers.get("Referer", ""))
+    try:
+        came_from = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # the header is whatever a client writes
+        return ""
     if came_from.netloc != request.get_host() or came_from.path != reverse("queue"):
         return ""
     return parse_qs(came_from.query[:4_000]).get("q", [""])[0].strip()

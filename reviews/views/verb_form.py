@@ -20,8 +20,8 @@ from reviews.states import Risk
 from reviews.views.detail import context, find
 from reviews.views.edge import (
     desk_page,
-    htmx_of,
     is_partial,
+    page_behind,
     reader_of,
     refused,
     safe_next,
@@ -86,8 +86,7 @@ def done(request: HttpRequest, found: Detail, words: str, *, gone: bool = False,
 
 def _on_a_page(request: HttpRequest) -> bool:
     """Whether the form was sent from an item's own page, which has to go on to another."""
-    path = htmx_of(request).current_url_abs_path or ""
-    return path.startswith(("/a/", "/action/"))
+    return page_behind(request).startswith(("/a/", "/action/"))
 
 
 def _onward(request: HttpRequest, found: Detail, *, gone: bool) -> str:

@@ -178,7 +178,7 @@ BAD = {
     "until=9999-12-31": "has not come yet",
     "since=2026-11-02&until=2026-11-01": "begins after it ends",
     "queue=nowhere": "no queue of this name",
-    "type=%00": "no type of this name",
+    "type=%00": "type holds a NUL",
     "csv=nothing": "no table of this name",
     "since=0001-01-01&until=0001-01-01": "",
 }

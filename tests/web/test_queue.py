@@ -210,7 +210,7 @@ def test_order_by_confidence_says_what_has_no_place_in_it(house: build.House, ad
     assert ada.get("/queue/?q=conf:none").refs == refs(unknown)
 
 
-@pytest.mark.parametrize("after", ["x", "bm90anNvbg", "WyJwcmlvIiwgMSwgMl0", "%00", "WyJwcmlvIiwgImEiLCAiYiIsICJjIl0"])
+@pytest.mark.parametrize("after", ["x", "bm90anNvbg", "WyJwcmlvIiwgMSwgMl0", "WyJwcmlvIiwgImEiLCAiYiIsICJjIl0"])
 def test_cursor_that_is_nonsense_starts_at_the_beginning(house: build.House, ada: Browser, after: str) -> None:
     item = build.pending(house)
     assert ada.get(f"/queue/?after={after}").refs == refs(item)
