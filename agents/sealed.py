@@ -38,6 +38,6 @@ def taken(value: Mapping[str, Any]) -> dict[str, Any]:
     return plain | dict(json.loads(seal.unsealed_text(value[HIDDEN])))
 
 
-def preview(words: str) -> str:
-    """A title in a list, which opens nothing."""
-    return CLOSED if seal.is_sealed_text(words) else words
+def preview(words: str, agent: str) -> str:
+    """A title in a list, which opens nothing: the kind of run it is, and that it lies sealed."""
+    return f"{agent} {CLOSED}" if seal.is_sealed_text(words) else words

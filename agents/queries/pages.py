@@ -85,7 +85,7 @@ def listed(runs: QuerySet[Run], *, state: str = "", agent: str = "", before: UUI
         runs = runs.filter(id__lt=before)
     found = list(runs.order_by("-id")[: PAGE + 1])
     for run in found:
-        run.title = sealed.preview(run.title)
+        run.title = sealed.preview(run.title, run.agent.name)
     counts = dict(Action.objects.filter(run__in=[run.id for run in found]).values_list("run").annotate(n=Count("id")))
     return [Listed(run, counts.get(run.id, 0), len(waiting_for(run))) for run in found]
 
@@ -294,6 +294,10 @@ def tree(run: UUID, user: User) -> list[Branch]:
         return []
     seen = set(visible_runs(user).filter(id__in=[branch.id for branch in rows]).values_list("id", flat=True))
     return [
-        replace(branch, title=sealed.preview(branch.title) if branch.id in seen else "", seen=branch.id in seen)
+        replace(
+            branch,
+            title=sealed.preview(branch.title, branch.agent) if branch.id in seen else "",
+            seen=branch.id in seen,
+        )
         for branch in rows
     ]

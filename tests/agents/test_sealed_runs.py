@@ -71,7 +71,7 @@ def test_a_run_is_started_carried_out_and_ended_without_a_plain_word(sealed: Cre
     opened = [json.loads(text)["data"] for (text,) in sql(told)]
     assert [data["case"] for data in opened if data["purpose"] == "sealed"] == [f"run:{run.id}"]
     runs = Browser(sealed.house.lin).get("/runs/")
-    assert "(sealed)" in runs.text and SECRET not in runs.text
+    assert "helper (sealed)" in runs.text and SECRET not in runs.text
     assert SECRET in Browser(sealed.house.ada).open(build.item_of(action.id)).text
 
 
