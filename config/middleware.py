@@ -29,6 +29,7 @@ STARTED = "signed_in_at"
 TOUCHED = "seen_at"
 TOUCH_EVERY = 60
 FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+IDLE = "Desk-Idle"  # the look of a page that stands open and that nobody has touched for a minute
 
 
 def request_id(get_response: GetResponse) -> GetResponse:
@@ -117,7 +118,7 @@ def _age(request: HttpRequest) -> None:
     started = request.session.setdefault(STARTED, now)
     if now - started > settings.SESSION_ABSOLUTE_AGE:
         logout(request)
-    elif now - request.session.get(TOUCHED, 0) > TOUCH_EVERY:
+    elif now - request.session.get(TOUCHED, 0) > TOUCH_EVERY and IDLE not in request.headers:
         # Saving renews the idle limit; once a minute, so that polling pages do not write each time.
         request.session[TOUCHED] = now
 

@@ -51,11 +51,11 @@ class Candidate:
 def candidates(item: DeskItem, case: Case, parties: Parties) -> list[Candidate]:
     """Everybody who sees its queue; first who can decide it, the least busy of them first."""
     people = list(User.objects.filter(is_active=True, groups__reach__queue=item.queue_id).distinct())
-    loads, known = _loads(people), _known(people, case.type)
+    lying, known = loads(people), _known(people, case.type)
     away, now = absent_now(), timezone.now()
     found = []
     for person in people:
-        load = loads.get(person.pk, 0)
+        load = lying.get(person.pk, 0)
         absence = away.get(person.pk)
         until = absence.ends if absence else None
         why = _why_not(person, until, case, parties, now)
@@ -93,7 +93,8 @@ def _of_them(reason: str) -> str:
     return reason
 
 
-def _loads(people: Sequence[User]) -> Mapping[int, int]:
+def loads(people: Sequence[User]) -> Mapping[int, int]:
+    """How many open items lie on each desk; nobody is there whose desk is empty."""
     rows = DeskItem.objects.filter(closed_at=None, assignee__in=people).values_list("assignee")
     return dict(rows.annotate(n=Count("id")).values_list("assignee", "n"))
 

@@ -16,6 +16,7 @@ from reviews import forms
 from reviews.errors import DeskError, InvalidDecision
 from reviews.queries.chosen import ids_of, person, queues_of
 from reviews.queries.grammar import BadQuery
+from reviews.queries.manning import loads
 from reviews.queries.people import teams
 from reviews.reasons import DEFAULTS
 from reviews.schemas import ItemResult
@@ -89,12 +90,14 @@ def _matching(request: HttpRequest) -> tuple[list[UUID], int]:
     return found.keys.ids, max(found.found.n or 0, len(found.keys.ids))
 
 
-def _people(request: HttpRequest, queues: set[str]) -> list[Any]:
-    """Who sees every one of these queues."""
+def _people(request: HttpRequest, queues: set[str]) -> list[tuple[Any, int]]:
+    """Who sees every one of these queues, and what lies on their desk."""
     reader = reader_of(request)
     seen = [{person.pk: person for person in reader.colleagues(queue)} for queue in queues]
     common = set.intersection(*(set(one) for one in seen)) if seen else set()
-    return [person for key, person in seen[0].items() if key in common] if seen else []
+    people = [person for key, person in seen[0].items() if key in common] if seen else []
+    load = loads(people) if people else {}
+    return [(person, load.get(person.pk, 0)) for person in people]
 
 
 def _done(request: HttpRequest, verb: str) -> HttpResponse:
@@ -105,11 +108,22 @@ def _done(request: HttpRequest, verb: str) -> HttpResponse:
     back = with_query("queue", q=_query(request))
     aside = [one for one in results if one.result != "applied"]
     words = f"{len(results) - len(aside)} of {len(results)} done."
-    if not aside and not is_partial(request):
+    if not aside:
         messages.success(request, words)
-        return see_other(back)
+        return _back(request, back)
     given = {"words": words, "aside": aside, "back_url": back, "count": len(results), "all": _of_all(request)}
-    return render(request, f"reviews/bulk_result.html{'#result' if is_partial(request) else ''}", given)
+    response = render(request, f"reviews/bulk_result.html{'#result' if is_partial(request) else ''}", given)
+    if is_partial(request):
+        response["HX-Retarget"], response["HX-Reswap"] = "closest .verb-form", "outerHTML"
+    return response
+
+
+def _back(request: HttpRequest, url: str) -> HttpResponse:
+    """To the queue; a script hears as well that nothing of its selection is left to do."""
+    if not is_partial(request):
+        return see_other(url)
+    acted = {} if _of_all(request) else {"Desk-Acted": "1"}
+    return HttpResponse(headers={"HX-Redirect": url, **acted})
 
 
 def _assign(request: HttpRequest, ids: Sequence[UUID]) -> list[ItemResult]:

@@ -65,5 +65,5 @@ def _offer(key: str, note: str, values: list[str]) -> dict[str, Any]:
 @desk_page
 def offered(request: HttpRequest) -> HttpResponse:
     """Values of one key that begin as typed, within the reader's reach."""
-    key, begun = request.GET.get("key", ""), request.GET.get("begun", "").replace("\x00", "")[:LONGEST]
+    key, begun = request.GET.get("key", ""), request.GET.get("begun", "")[:LONGEST]
     return JsonResponse({"values": offers(key, begun, reader_of(request))})

@@ -101,7 +101,7 @@ def _context(request: HttpRequest, found: Listing) -> dict[str, Any]:
         "problem": found.problem,
         "suggestion_url": with_query("queue", q=found.problem.suggestion) if found.problem else "",
         "order_words": found.shown_order.words,
-        "live_url": with_query("live", q=str(found.query), sort=found.order.name, rows=found.size),
+        "live_url": with_query("live", q=str(found.query), sort=found.order.name, rows=found.size, after=found.after),
         "matches": str(found.found) if found.query else "",
         **_chart(found, hand_set),
         "hand_set": hand_set,

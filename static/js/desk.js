@@ -11,6 +11,7 @@ import { choosePeople } from "./people.js";
 import "./selected.js";
 import { answered, batchDone, free } from "./toasts.js";
 import { toasts } from "./say.js";
+import { batch } from "./verbs.js";
 
 const opened = (article) => article && body.dispatchEvent(new CustomEvent("desk:opened", { detail: article }));
 
@@ -59,6 +60,14 @@ document.addEventListener("input", ({ target }) => {
   if (!form) return;
   clearTimeout(typed);
   typed = setTimeout(() => htmx.trigger($("#difference", form), "desk:edited"), 350);
+});
+
+// With a script the table of a batch comes as a dialog over the list, by pointer as by key.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("#batch-bar button[name=verdict]");
+  if (!button || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  batch(button.value);
 });
 
 // The filter panel is found as it was left.

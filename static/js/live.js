@@ -4,7 +4,7 @@ import { $, $$, body, kept, make } from "./dom.js";
 import { command } from "./commands.js";
 import * as list from "./list.js";
 import { setAway } from "./offline.js";
-import { SILENT, SURE, pause } from "./pace.js";
+import { SILENT, SURE, headers as paced, pause } from "./pace.js";
 import { announce, tone } from "./say.js";
 
 const SPEAK = 5_000; // between two announcements
@@ -37,7 +37,7 @@ async function ask() {
   url.searchParams.set("since", $(".list").dataset.since ?? "");
   const shown = list.rows().slice(0, MOST_ROWS).map(({ dataset }) => `${dataset.ref.slice(4)}.${dataset.mark}`);
   const picked = list.hidden().slice(0, MOST_ROWS).map((ref) => ref.slice(4));
-  const headers = { "HX-Request": "true", "Desk-Rows": shown.join(","), "Desk-Picked": picked.join(",") };
+  const headers = { ...paced(), "Desk-Rows": shown.join(","), "Desk-Picked": picked.join(",") };
   if (etag && unchanged < SURE) headers["If-None-Match"] = etag; else unchanged = 0;
   const answer = await fetch(url, { headers, cache: "no-store" });
   if (answer.status === 304) { unchanged += 1; return; }

@@ -4,6 +4,10 @@ let touched = Date.now();
 
 for (const kind of ["keydown", "pointermove", "pointerdown"]) document.addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
 
-export const pause = () => (Date.now() - touched < ACTIVE ? BUSY : IDLE);
+const isIdle = () => Date.now() - touched > ACTIVE;
+
+export const pause = () => (isIdle() ? IDLE : BUSY);
+// A look that nobody asked for keeps no session awake: the server hears that the page only stands there.
+export const headers = () => ({ "HX-Request": "true", ...(isIdle() ? { "Desk-Idle": "1" } : {}) });
 export const SURE = 16; // unchanged answers after which one look asks without a stamp: it covers a raise lost in a crash
 export const SILENT = 30_000; // unanswered for so long, the server is away

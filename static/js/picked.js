@@ -44,6 +44,7 @@ body.addEventListener("htmx:afterSwap", () => {
   if ($("#bulk-result[data-acted]")) actedOn();
   drop(...$$("#batch-result [data-result=applied]").map(({ dataset }) => dataset.ref));
 });
+body.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => { if (xhr.getResponseHeader("Desk-Acted")) clear(); });
 document.addEventListener("submit", ({ target }) => { if (target.getAttribute("action")?.endsWith("/sign-out/")) clear(); });
 window.addEventListener("pageshow", ({ persisted }) => {
   if (!persisted) return;

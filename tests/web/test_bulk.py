@@ -9,13 +9,13 @@ from django.utils import timezone
 from reviews.models import Item, Tag
 from tests import build
 from tests.many import keys, several
-from tests.web.pages import Browser, nothing_changes
+from tests.web.pages import HX, Browser, nothing_changes
 
 
 def test_a_selection_is_given_tagged_and_put_off(house: build.House, ada: Browser) -> None:
     items = several(house, 2)
     page = ada.post("/bulk/", {"item": keys(items)})
-    assert "2 at once" in page.plain and "Grace" in page.plain and "Mallory" not in page.plain
+    assert "2 at once" in page.plain and "Grace, 0 on the desk" in page.plain and "Mallory" not in page.plain
     assert ada.post("/bulk/", {"item": keys(items), "verb": "assign", "user": house.grace.pk}).status == 303
     assert set(Item.objects.values_list("assignee", flat=True)) == {house.grace.pk}
     assert ada.post("/bulk/", {"item": keys(items), "verb": "tag", "add": "late, #fraud"}).status == 303
@@ -54,3 +54,18 @@ def test_what_was_left_as_it_is_says_why(house: build.House, ada: Browser, grace
         assert ada.post("/bulk/", {"verb": "claim"}).status == 422
         assert ada.post("/bulk/", {"item": ["ACT-1"], "verb": "claim"}).status == 422
         assert ada.post("/bulk/", {"item": keys([mine]), "verb": "delete"}).status == 422
+
+
+def test_a_script_is_led_back_and_hears_that_the_selection_is_done(
+    house: build.House, ada: Browser, grace: Browser
+) -> None:
+    mine, theirs = several(house, 2)
+    sent = {"item": keys([mine]), "verb": "claim", "q": "risk:low"}
+    answer = ada.post("/bulk/", sent, **HX).response
+    assert (answer["HX-Redirect"], answer["Desk-Acted"]) == ("/queue/?q=risk:low", "1")
+    answer = ada.post("/bulk/", {"all": "1", "q": "risk:low", "verb": "defer", "until": "1"}, **HX).response
+    assert "Desk-Acted" not in answer
+    grace.post(f"/a/ACT-{theirs.ref}/claim/", grace.form(theirs))
+    page = ada.post("/bulk/", {"item": keys([mine, theirs]), "verb": "claim"}, **HX)
+    assert page.response["HX-Retarget"] == "closest .verb-form"
+    assert f'data-ref="ACT-{theirs.ref}"' in page.text and "data-acted" in page.text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -179,3 +181,29 @@ def test_what_was_put_off_stays_in_the_list_of_what_was(house: build.House, ada:
     build.decide(house, back)
     told = ask(ada, deferred, "&q=is:deferred").text
     assert f'data-ref="ACT-{back.ref}" data-state="approved"' in told and f"ACT-{later.ref}" not in told
+
+
+def test_a_later_page_is_compared_with_itself(house: build.House, ada: Browser) -> None:
+    for _ in range(4):
+        build.proposed(house)
+    build.route()
+    first = ada.get("/queue/?rows=2")
+    after = re.search(r'rel="next" href="([^"]+)"', first.text)
+    assert after is not None
+    second = ada.get(html.unescape(after[1]))
+    assert len(second.refs) == 2 and not set(second.refs) & set(first.refs)
+    live = re.search(r'id="live" data-url="([^"]+)"', second.text)
+    assert live is not None
+    address = f"{html.unescape(live[1])}&since={since(second)}"
+    assert 'data-fresh="0"' in ada.get(address, **HX, **{"Desk-Rows": shown(second)}).text
+
+
+def test_page_that_only_stands_open_keeps_no_session_awake(house: build.House, ada: Browser) -> None:
+    ada.get("/queue/")
+    session = ada.client.session
+    session["seen_at"] = before = int(time.time()) - 120
+    session.save()
+    ada.get("/queue/live/", **HX, **{"Desk-Idle": "1"})
+    assert ada.client.session["seen_at"] == before
+    ada.get("/queue/live/", **HX)
+    assert ada.client.session["seen_at"] > before

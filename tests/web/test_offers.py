@@ -89,7 +89,7 @@ def test_fields_versions_and_reasons_are_offered(house: build.House, ada: Browse
 @pytest.mark.parametrize("key", ["", "nothing", "id", "customer", "assignee", "tag", "payload"])
 def test_nonsense_offers_nothing(house: build.House, ada: Browser, key: str) -> None:
     build.pending(house, "refund.issue")
-    assert offered(ada, key, "\x00'; -- \u202e" + "x" * 5000) == []
+    assert offered(ada, key, "'; -- \u202e" + "x" * 5000) == []
 
 
 def test_a_stranger_is_offered_nothing(db: None) -> None:
