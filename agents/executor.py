@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from agents.effects import Answer, EffectContext, Handler, NotDone
 from agents.queries import HandledType, handled_types
+from audit.seal import NoSpareKey
 from reviews import services as desk
 from reviews.errors import Busy, DeskError, InvalidPayload, LostLease, Stopped
 from reviews.registry import payload_of
@@ -195,12 +196,13 @@ class _Attempt:
             except LostLease as exc:
                 log.warning("%s %s: reported too late: %s", self.lease.type, self.lease.action, exc)
                 return
-            except (DatabaseError, Busy) as exc:
+            except (DatabaseError, Busy, NoSpareKey) as exc:
                 if time.monotonic() > self.over:
                     log.error("%s %s: could not report %s", self.lease.type, self.lease.action, ended.end)
                     return
                 log.warning("%s %s: reporting again: %s", self.lease.type, self.lease.action, exc)
-                connection.close()
+                if not isinstance(exc, NoSpareKey):  # then the keeper makes one
+                    connection.close()
                 time.sleep(0.2)
 
 

@@ -11,6 +11,7 @@ from agents import services
 from agents.errors import JournalFull
 from agents.journal import MAX_RESULT, Kind, Row, decode, digest, encode
 from agents.services import Held, Wait
+from audit.seal import NoSpareKey
 from reviews.errors import Busy, DeskError, LostLease
 
 
@@ -35,7 +36,7 @@ class Lost(Leave):
 
 
 class Interrupted(Leave):
-    """The database could not be reached; another leg will repeat this one."""
+    """The database could not be reached, or no key is left to seal to; another leg will repeat this one."""
 
 
 class Broken(Leave):
@@ -148,7 +149,7 @@ def leaving() -> Iterator[None]:
         raise Lost(str(exc)) from exc
     except JournalFull as exc:
         raise Broken(str(exc)) from exc
-    except Busy as exc:
+    except (Busy, NoSpareKey) as exc:
         raise Interrupted(str(exc)) from exc
     except DeskError as exc:
         raise Broken(f"{exc.code}: {exc}") from exc

@@ -155,4 +155,3 @@ def _holds_nul(request: HttpRequest) -> str:
             if any("\0" in str(text) for text in (name, *values)):
                 return name
     return ""
-

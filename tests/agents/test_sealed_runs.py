@@ -120,6 +120,44 @@ def test_children_and_continuations_are_sealed_to_themselves(sealed: Crew) -> No
     assert subjects == [(3,)]  # each run its own key, so that each can be erased by itself
 
 
+def without_spares(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The next so many looks for a key find none, as when the keeper was away for long."""
+    real, left = seal.readers, iter(range(times))
+
+    def readers(*given: Any, **more: Any) -> list[seal.Reader]:
+        if next(left, None) is not None:
+            raise seal.NoSpareKey("no key is left to seal to")
+        return real(*given, **more)
+
+    monkeypatch.setattr(seal, "readers", readers)
+
+
+def test_an_effect_that_happened_is_reported_once_there_is_a_key_again(
+    sealed: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed.agent(says)
+    run = start(sealed, word=SECRET)
+    sealed.leg(run)
+    sealed.route()
+    [action] = sealed.actions(run)
+    sealed.approve(action)
+    without_spares(monkeypatch, 2)
+    assert sealed.execute()
+    build.state_of(action.id, Status.SUCCEEDED)
+    assert len(sealed.world.done) == 1
+    assert lying(SECRET) == 0
+
+
+def test_a_run_that_finds_no_key_is_repeated_and_does_not_fail(sealed: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed.agent(says)
+    run = start(sealed, word=SECRET)
+    without_spares(monkeypatch, 1)
+    assert sealed.leg(run) == "interrupted"
+    assert sealed.actions(run) == []
+    assert sealed.leg(run) == "parked"
+    assert len(sealed.actions(run)) == 1
+
+
 def test_a_blocked_run_shows_both_sides_and_is_forked(sealed: Crew) -> None:
     def other(run: Run, word: str) -> Any:
         run.step("look", lambda w: w, word)

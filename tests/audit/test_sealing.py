@@ -15,6 +15,7 @@ from agents.services import running
 from audit import events, indexing, keys, seal, services
 from audit.erasable import Wanted, cases_of, texts_of
 from audit.events import EventName as Name
+from audit.restoring import Again, Lost, erase_again
 from reviews.models import RevisionBody, SearchText
 from reviews.states import Status
 from tests import build
@@ -139,6 +140,21 @@ def test_an_erasure_names_the_keys_that_went_with_it(sealed: build.House, desk: 
     rows = sql("SELECT name, convert_from(leaf, 'UTF8') FROM audit.event WHERE case_id LIKE 'erasure:%' ORDER BY n")
     assert [name for name, _ in rows] == ["privacy.erased", "privacy.keys_erased"]
     assert json.loads(rows[1][1])["data"] == {"keys": [str(key)]}
+    desk.sequence()
+    assert judge(desk.export())[:2] == (0, {})
+
+
+def test_a_key_that_was_erased_and_came_back_with_a_backup_is_erased_again(sealed: build.House, desk: World) -> None:
+    action = build.rejected(sealed)  # of a type that names no subject: the key is its own
+    [(key,)] = sql("SELECT id FROM audit.seal_key WHERE lookup = audit.subject_of(%s)", f"action:{action.id}")
+    spare = sql("SELECT id FROM audit.seal_key WHERE kind = 'subject' AND lookup IS NULL LIMIT 1")[0][0]
+    lost = {"name": "privacy.keys_erased", "data": {"keys": [str(key), str(spare), str(services.uuid7())]}}
+    with as_role("web"):
+        assert erase_again(Lost(0, 1, [lost])) == Again(0, [])
+    left = {row[0] for row in sql("SELECT id FROM audit.seal_key WHERE id IN (%s, %s)", key, spare)}
+    assert left == {spare}  # in the backup nothing was sealed to it yet
+    told = sql("SELECT convert_from(leaf, 'UTF8') FROM audit.event WHERE name = 'privacy.keys_erased'")
+    assert [json.loads(text)["data"]["keys"] for (text,) in told] == [[str(key)]]
     desk.sequence()
     assert judge(desk.export())[:2] == (0, {})
 
