@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 LOGINS = {
     "migrate": "owner",
@@ -42,7 +43,22 @@ def main() -> None:
 
     if command in GUARDED and "--help" not in sys.argv:
         _check_login()
-    execute_from_command_line(sys.argv)
+    _run(execute_from_command_line)
+
+
+def _run(execute: Callable[[list[str]], None]) -> None:
+    """A database that cannot be reached is said in a sentence; with --traceback, as Python says it."""
+    from django.db import OperationalError  # noqa: PLC0415  the login must be set before
+
+    try:
+        execute(sys.argv)
+    except OperationalError as error:
+        if "--traceback" in sys.argv or getattr(error.__cause__, "sqlstate", None):
+            raise
+        from config.env import BadSettings  # noqa: PLC0415  only now is it needed
+        from config.guard import unreachable  # noqa: PLC0415  needs the apps
+
+        raise BadSettings(unreachable(error)) from None
 
 
 def _check_login() -> None:

@@ -6,6 +6,8 @@ version it began with.
 """
 
 import inspect
+import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -139,10 +141,26 @@ def _paths(exc: ValidationError) -> list[dict[str, str]]:
     return [{"path": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in exc.errors()]
 
 
+class BadModule(SystemExit):
+    """Ends the process with exit code 2 after it said which module cannot be imported, and why: no traceback."""
+
+    def __init__(self, module: str, error: Exception) -> None:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        sys.stderr.write(
+            f"Assentry cannot start: ASSENTRY_AGENT_MODULES names {module!r}, which cannot be imported.\n"
+            f"  {type(error).__name__}: {error} ({where.filename}, line {where.lineno})\n"
+            "Check its name, and that every process finds it on Python's path (PYTHONPATH).\n"
+        )
+        super().__init__(2)
+
+
 def load(modules: Iterable[str]) -> None:
-    """Imports the modules that declare agents and types. Importing one twice changes nothing."""
+    """Imports the modules that declare agents and types. Importing one twice changes nothing. BadModule ends it."""
     for module in modules:
-        import_module(module)
+        try:
+            import_module(module)
+        except Exception as error:  # noqa: BLE001  a module of somebody else's may raise anything
+            raise BadModule(module, error) from None
 
 
 def types() -> tuple[ActionType, ...]:

@@ -302,6 +302,43 @@ class Env(BaseSettings):
     def _mail(cls, value: str) -> str:
         if urlsplit(value).scheme not in {"outbox", "smtp", "smtps"}:
             raise ValueError("expected outbox:, smtp://host:port or smtps://host:port")
+        return _with_port(value, "smtp://host:port")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if not re.fullmatch(r"[^\s@<>,]+@[^\s@<>,]+|[^@<>,\r\n]+ <[^\s@<>,]+@[^\s@<>,]+>", value):
+            raise ValueError("expected one address, such as desk@example.org or Desk <desk@example.org>")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not re.fullmatch(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]", host):
+                raise ValueError(f"{host!r} is no host name; expected names without scheme, port or path")
+        return value
+
+    @field_validator("agent_modules")
+    @classmethod
+    def _modules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not all(part.isidentifier() for part in name.split(".")):
+                raise ValueError(f"{name!r} is no name of a Python module; expected such as shop.agents")
+        return value
+
+    @field_validator("state", "secrets", "anchor_dir")
+    @classmethod
+    def _folder(cls, value: Path | None) -> Path | None:
+        if value is not None and (ROOT / value).exists() and not (ROOT / value).is_dir():
+            raise ValueError(f"{value} is no folder")
+        return value
+
+    @field_validator("log_policy", "tsa_roots", "log_key", "ledger")
+    @classmethod
+    def _file(cls, value: Path | None) -> Path | None:
+        if value is not None and (ROOT / value).is_dir():
+            raise ValueError(f"{value} is a folder; expected a file")
         return value
 
     @field_validator("oidc_issuer")

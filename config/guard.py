@@ -35,7 +35,7 @@ def ensure_login_is_safe() -> None:
         with connection.cursor() as cursor:
             found = [*findings(cursor, settings.DATABASE_ROLE), *readable_secrets(settings.DATABASE_ROLE)]
     except DatabaseError as error:
-        raise BadSettings(_unreachable(error)) from None
+        raise BadSettings(unreachable(error)) from None
     for text in notices():
         log.warning(text)
     if settings.PROFILE != "normal":
@@ -59,7 +59,8 @@ def _refusal(found: list[str]) -> str:
     )
 
 
-def _unreachable(error: DatabaseError) -> str:
+def unreachable(error: DatabaseError) -> str:
+    """What to tell whoever started a process that finds no database."""
     where = settings.DATABASES["default"]
     return (
         f"Assentry cannot reach its database {where['NAME']} at {where['HOST']}:{where['PORT']} as {where['USER']}.\n"

@@ -54,6 +54,20 @@ def test_a_missing_database_is_explained(capsys: pytest.CaptureFixture[str]) -> 
         ("ASSENTRY_MAIL_URL", "mail.example.org", "expected outbox:"),
         ("ASSENTRY_ANCHORS", "dir:/mnt/a, ftp://b", "'ftp://b' names no place"),
         ("ASSENTRY_ONE_ROLE", "perhaps", "valid boolean"),
+        ("ASSENTRY_AGENT_MODULES", "shop.agents, os;rm", "'os;rm' is no name of a Python module"),
+        ("ASSENTRY_AGENT_MODULES", "..", "no name of a Python module"),
+        ("ASSENTRY_MAIL_URL", "smtp://mail:99999", "the port is not a number between 1 and 65535"),
+        ("ASSENTRY_MAIL_FROM", "a@b.org\nBcc: c@d.org", "expected one address"),
+        ("ASSENTRY_MAIL_FROM", "a@b.org, c@d.org", "expected one address"),
+        ("ASSENTRY_ALLOWED_HOSTS", "https://desk.example.org", "is no host name"),
+        ("ASSENTRY_ALLOWED_HOSTS", "desk.example.org:8000", "is no host name"),
+        ("ASSENTRY_SECRETS", "/etc/passwd", "is no folder"),
+        ("ASSENTRY_ANCHOR_DIR", "/etc/passwd", "is no folder"),
+        ("ASSENTRY_LOG_KEY", "/etc", "expected a file"),
+        ("ASSENTRY_LOG_POLICY", "/etc", "expected a file"),
+        ("ASSENTRY_SEAL", "perhaps", "'off' or 'on'"),
+        ("ASSENTRY_STEP_UP_SECONDS", "1e9", "valid integer"),
+        ("ASSENTRY_OIDC_ISSUER", "https://[", "Invalid IPv6 URL"),
         ("ASSENTRY_PROXY_COUNT", "-1", "greater than or equal to 0"),
     ],
 )
@@ -121,12 +135,24 @@ def test_every_setting_is_documented_with_its_default() -> None:
         assert line.endswith(f"| {field.description} |"), f"docs/deploy.md does not describe {field.alias}"
 
 
-def test_manage_py_refuses_bad_settings_without_a_traceback() -> None:
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"DATABASE_URL": "nonsense"}, "Assentry cannot start: its settings are not right.\n  DATABASE_URL: expected"),
+        (
+            {"ASSENTRY_AGENT_MODULES": "nope.agents"},
+            "cannot start: ASSENTRY_AGENT_MODULES names 'nope.agents'",
+        ),
+        ({"ASSENTRY_AGENT_MODULES": "tests.setup.broken"}, "ZeroDivisionError: division by zero"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:1/desk"}, "Assentry cannot reach its database desk at 127.0.0.1:1"),
+    ],
+)
+def test_manage_py_refuses_what_cannot_work_without_a_traceback(values: dict[str, str], says: str) -> None:
+    given = {"PATH": "/usr/bin:/bin", "DATABASE_URL": "postgresql://127.0.0.1:1/x", "ASSENTRY_STATE": "/nonexistent"}
     done = subprocess.run(
         [sys.executable, "manage.py", "showmigrations"],
-        cwd=ROOT, env={"PATH": "/usr/bin:/bin", "DATABASE_URL": "nonsense", "ASSENTRY_STATE": "/nonexistent"},
-        capture_output=True, text=True, check=False,
+        cwd=ROOT, env=given | values, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr.startswith("Assentry cannot start: its settings are not right.\n  DATABASE_URL: expected")
+    assert says in done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -47,7 +47,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"there is no action type {options['type']!r}; `manage.py sync_registry` makes those in code"
             )
+        if options["limit"] is not None and options["limit"] < 0:
+            raise CommandError("--limit is a number of rows: 0 or more")
         data = _bytes(options["file"])
+        _demand_writable(options["receipts"])
         began, counts = time.monotonic(), Counter[str]()
         rows = proposals.read(data, type_name=options["type"])
         left = options["limit"]
@@ -105,6 +108,16 @@ def _principal(name: str) -> Principal:
         known = ", ".join(Principal.objects.order_by("name").values_list("name", flat=True)) or "none"
         raise CommandError(f"nobody called {name!r} may propose; known: {known}")
     return found
+
+
+def _demand_writable(path: Path | None) -> None:
+    """Before anything is parked: a receipt that cannot be kept is lost."""
+    if path is None or str(path) == "-":
+        return
+    try:
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _bytes(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from agents.models import OPEN
+from agents.models import OPEN, STATES
 from agents.rehearsal import Journal, Verdict, rehearse, saved, stored
 
 
@@ -21,20 +21,22 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--save", type=Path, help="write the journals as JSON lines, for CI, and check nothing")
         parser.add_argument("--file", type=Path, help="check journals that --save wrote, not the database's")
-        parser.add_argument("--state", action="append", help="only runs in this state; default: those that are open")
+        parser.add_argument(
+            "--state", action="append", choices=STATES, help="only runs in this state; default: those that are open"
+        )
         parser.add_argument("--limit", type=int, default=10_000)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["file"]:
-            found: list[Journal | UUID] = list(saved(options["file"].read_text(encoding="utf-8").splitlines()))
-        else:
-            found = list(stored(states=options["state"] or OPEN, limit=options["limit"]))
+        found = _read(options["file"]) if options["file"] else _stored(options["state"], options["limit"])
         journals = [one for one in found if isinstance(one, Journal)]
         if len(journals) < len(found):
             self.stdout.write(f"{len(found) - len(journals)} runs lie sealed for this login and were not looked at")
         if options["save"]:
             lines = [json.dumps(journal.as_json(), sort_keys=True) + "\n" for journal in journals]
-            options["save"].write_text("".join(lines), encoding="utf-8")
+            try:
+                options["save"].write_text("".join(lines), encoding="utf-8")
+            except OSError as error:
+                raise CommandError(f"{options['save']} cannot be written: {error.strerror}") from error
             self.stdout.write(f"saved {len(journals)} journals")
             return
         verdicts = [rehearse(journal) for journal in journals]
@@ -47,3 +49,18 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(verdicts)} runs, {len(verdicts) - len(bad)} would replay, {len(bad)} would not")
         if bad:
             raise CommandError("the code does not do what these journals say", returncode=1)
+
+
+def _read(path: Path) -> list[Journal | UUID]:
+    try:
+        return list(saved(path.read_text(encoding="utf-8").splitlines()))
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CommandError(f"{path} holds no journals that --save wrote: {type(error).__name__} {error}") from error
+
+
+def _stored(states: list[str] | None, limit: int) -> list[Journal | UUID]:
+    if limit < 0:
+        raise CommandError("--limit is a number of runs: 0 or more")
+    return list(stored(states=states or OPEN, limit=limit))

@@ -33,6 +33,8 @@ class Command(BaseCommand):
             manifest = export(options["folder"], Request(cases=cases, fields=fields))
         except ExportFailed as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{options['folder']} cannot be written: {error.strerror}") from error
         self.stdout.write(f"{manifest['events']} events, {manifest['size']} of them signed, in {options['folder']}")
         self.stdout.write(f"check: python {options['folder'] / 'verify.py'} {options['folder']}")
 

@@ -34,6 +34,8 @@ class Command(BaseCommand):
             self.stdout.write(kind.read(path).vkey)
         except FileExistsError as error:
             raise CommandError(f"{error.filename} is there already; a log's key is never overwritten") from error
+        except OSError as error:
+            raise CommandError(f"{path} cannot be written: {error.strerror}") from error
         except BadNote as error:
             raise CommandError(str(error)) from error
 

@@ -26,6 +26,8 @@ class Command(BaseCommand):
         parser.add_argument("--poll", type=float, default=0.1, help="seconds between looks at an empty queue")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not 0.001 <= options["poll"] <= 60:
+            raise CommandError("--poll is a number of seconds from 0.001 to 60")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
