@@ -73,7 +73,7 @@ def test_counts_are_exact_and_bound(house: build.House, ada: Browser, monkeypatc
         ({"name": ""}, "give it a name"),
         ({"name": "x" * 61}, "give it a name"),
         ({"name": "a\u202eb"}, "characters that cannot be seen"),
-        ({"q": "rsk:high"}, "Unknown filter `rsk`. Did you mean `risk`?"),
+        ({"q": "rsk:high"}, "Unknown filter rsk . Did you mean risk ?"),
         ({"q": "type:not.there"}, "is no action type here"),
         ({"sort": "colour"}, "is no order of the queue"),
         ({"name": "Taken"}, "you have a view called Taken already"),
