@@ -104,7 +104,8 @@ GRANTS: list[Grant] = [
     # Sealing: writers learn public keys; who opens also needs the master key, which lies in a file.
     Grant(WRITERS, "audit.name_subject(text,bytea)", "EXECUTE"),
     Grant(WRITERS, "audit.subject_of(text)", "EXECUTE"),
-    Grant(WRITERS, "audit.sealing_key(bytea)", "EXECUTE"),
+    Grant(WRITERS, "audit.sealing_key(bytea)", "EXECUTE"),  # of processes from before a key knew its case
+    Grant(WRITERS, "audit.sealing_key(bytea,text)", "EXECUTE"),
     Grant(WRITERS, "audit.standing_key(text,bytea)", "EXECUTE"),
     Grant("web router executor", "audit.opening_keys(uuid[])", "EXECUTE"),
     Grant("web router", "audit.seal_key", "SELECT INSERT"),

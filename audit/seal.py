@@ -140,7 +140,7 @@ class Sealer:
 def readers(case: str, *, to_agents: bool = False, subject: bytes | None = None) -> list[Reader]:
     """Whom a text of this case is sealed to: its subject, and the agents where they have to read it again."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, public FROM audit.sealing_key(coalesce(%s, audit.subject_of(%s)))", [subject, case])
+        cursor.execute("SELECT id, public FROM audit.sealing_key(%s, %s)", [subject, case])
         found = [cursor.fetchone()]
         if to_agents:
             cursor.execute("SELECT id, public FROM audit.standing_key('group', %s)", [group("main")])

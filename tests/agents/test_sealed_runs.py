@@ -10,18 +10,21 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.db import DatabaseError
 
 from agents import registry, resealing, services
 from agents.outcomes import Approved, Finished
 from agents.runs import Run
 from audit import keys, seal
+from audit.erasable import Wanted
 from reviews import services as desk
 from reviews.errors import WrongState
 from reviews.models import Attempt
 from reviews.states import Status
 from tests import build
 from tests.agents.kit import Crew
-from tests.audit.customers import SECRET, lying
+from tests.audit.customers import SECRET, erase, lying
+from tests.audit.test_sealing import named
 from tests.audit.world import sql
 from tests.logins import as_role
 from tests.web.pages import Browser
@@ -182,6 +185,18 @@ def test_a_blocked_run_shows_both_sides_and_is_forked(sealed: Crew) -> None:
         made = services.fork_run(run=run.id, seq=0, by=sealed.house.by("ada"))
     assert sealed.go(sealed.run(made)) == "finished"
     assert lying(SECRET) == 0
+
+
+def test_the_key_of_a_run_stays_while_the_run_remembers(sealed: Crew) -> None:
+    sealed.agent(lambda run: None)
+    run = start(sealed)
+    [(key, subject)] = sql("SELECT id, lookup FROM audit.seal_key WHERE case_id = %s", f"run:{run.id}")
+    for _ in range(2):  # open, and over
+        with pytest.raises(DatabaseError, match="still remembers"):
+            named([str(key)], subject=bytes(subject))
+        sealed.go(run)
+    assert erase(sealed.house, Wanted(case=f"run:{run.id}")).key
+    assert sql("SELECT count(*) FROM audit.seal_key WHERE id = %s", key) == [(0,)]
 
 
 def test_what_nobody_can_open_any_more_is_not_forked_and_says_so(sealed: Crew) -> None:

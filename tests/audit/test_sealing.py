@@ -12,14 +12,14 @@ from django.db import DatabaseError, transaction
 
 from agents import resealing
 from agents.services import running
-from audit import events, indexing, keys, seal, services
+from audit import events, indexing, keys, privacy, seal, services
 from audit.erasable import Wanted, cases_of, texts_of
 from audit.events import EventName as Name
 from audit.restoring import Again, Lost, erase_again
 from reviews.models import RevisionBody, SearchText
 from reviews.states import Status
 from tests import build
-from tests.audit.customers import SECRET, erase, lying, of_8812
+from tests.audit.customers import SECRET, erase, lead, lying, of_8812
 from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 from tests.web.pages import Browser
@@ -87,8 +87,18 @@ def test_after_the_erasure_neither_key_nor_text_is_left(sealed: build.House, des
     assert judge(desk.export())[:2] == (0, {})
 
 
-def named(keys: list[str], *, after: str = "privacy.erased") -> None:
-    """Events as an erasure writes them, with these keys named."""
+def texts_gone(house: build.House, wanted: Wanted) -> None:
+    """Erases every text, past the service that would erase the key with the last."""
+    for case in texts_of(cases_of(wanted).names):
+        with as_role("web"):
+            services.erase(
+                entries=[(s.event, s.field) for s in case.erasable], basis="gdpr_17",
+                authoriser=services.Actor("human", house.lin.pseudonym),
+            )  # fmt: skip
+
+
+def named(keys: list[str], *, after: str = "privacy.erased", subject: bytes | None = None) -> None:
+    """Events as an erasure writes them, with these keys named, and the deletion of a subject's key."""
     with as_role("web"), transaction.atomic():
         chain = services.fresh(f"erasure:{services.uuid7()}")
         who = services.Actor("human", "psn_x")
@@ -103,8 +113,38 @@ def named(keys: list[str], *, after: str = "privacy.erased") -> None:
         services.record(
             [first, services.prepare(name=Name.PRIVACY_KEYS_ERASED, data=told, chain=first.next, actor=who)]
         )
-        sql("SELECT audit.erase_key(%s)", of_8812().subject)
+        sql("SELECT audit.erase_key(%s)", subject or of_8812().subject)
         sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def own(case: str) -> tuple[str, bytes]:
+    """The key of a case that is its own subject: its id, and how it is found."""
+    [(key, lookup)] = sql("SELECT id, lookup FROM audit.seal_key WHERE case_id = %s", case)
+    return str(key), bytes(lookup)
+
+
+def test_the_key_of_a_case_stays_while_it_is_open_held_or_has_a_text(sealed: build.House) -> None:
+    waiting = build.pending(sealed).action_id
+    key, subject = own(f"action:{waiting}")
+    with pytest.raises(DatabaseError, match="open action"):
+        named([key], subject=subject)
+    done = build.rejected(sealed).id
+    build.wait_for_release(done)
+    key, subject = own(f"action:{done}")
+    with pytest.raises(DatabaseError, match="still here"):
+        named([key], subject=subject)
+    with as_role("web"):
+        hold = privacy.place_hold(
+            scope="case", target=f"action:{done}", reason="a court asked", actor=lead(sealed)
+        )  # fmt: skip
+    with pytest.raises(DatabaseError, match="legal hold"):
+        named([key], subject=subject)
+    with as_role("web"):
+        privacy.lift_hold(hold=hold, reason="settled", actor=lead(sealed))
+    assert erase(sealed, Wanted(case=f"action:{done}")).key
+    assert sql("SELECT count(*) FROM audit.seal_key WHERE id = %s", key) == [(0,)]
+    with pytest.raises(DatabaseError, match="does not change"), transaction.atomic():
+        sql("UPDATE audit.seal_key SET case_id = 'action:x' WHERE case_id = %s", f"action:{waiting}")
 
 
 def test_a_key_goes_only_with_an_erasure_that_names_this_very_key(sealed: build.House) -> None:
@@ -112,12 +152,7 @@ def test_a_key_goes_only_with_an_erasure_that_names_this_very_key(sealed: build.
     subject = of_8812().subject
     [(key,)] = sql("SELECT id FROM audit.seal_key WHERE lookup = %s", subject)
     other = str(sql("SELECT id FROM audit.seal_key WHERE kind = 'subject' AND lookup IS NULL LIMIT 1")[0][0])
-    for case in texts_of(cases_of(of_8812()).names):
-        with as_role("web"):
-            services.erase(
-                entries=[(s.event, s.field) for s in case.erasable], basis="gdpr_17",
-                authoriser=services.Actor("human", sealed.lin.pseudonym),
-            )  # fmt: skip
+    texts_gone(sealed, of_8812())
     # An erasure of this very moment stands in the log, and takes no key along.
     with as_role("web"), pytest.raises(DatabaseError, match="a key was deleted"), transaction.atomic():
         sql("SELECT audit.erase_key(%s)", subject)
@@ -146,7 +181,9 @@ def test_an_erasure_names_the_keys_that_went_with_it(sealed: build.House, desk: 
 
 def test_a_key_that_was_erased_and_came_back_with_a_backup_is_erased_again(sealed: build.House, desk: World) -> None:
     action = build.rejected(sealed)  # of a type that names no subject: the key is its own
-    [(key,)] = sql("SELECT id FROM audit.seal_key WHERE lookup = audit.subject_of(%s)", f"action:{action.id}")
+    build.wait_for_release(action.id)
+    [(key,)] = sql("SELECT id FROM audit.seal_key WHERE case_id = %s", f"action:{action.id}")
+    texts_gone(sealed, Wanted(case=f"action:{action.id}"))
     spare = sql("SELECT id FROM audit.seal_key WHERE kind = 'subject' AND lookup IS NULL LIMIT 1")[0][0]
     lost = {"name": "privacy.keys_erased", "data": {"keys": [str(key), str(spare), str(services.uuid7())]}}
     with as_role("web"):
