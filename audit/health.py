@@ -14,9 +14,11 @@ from django.db import connection
 MMD = timedelta(seconds=10)
 OLDEST_COPY = timedelta(hours=1)
 OLDEST_MAIL = timedelta(hours=25)
+BEGAN = "SELECT at FROM audit.event ORDER BY n LIMIT 1"
+LONGEST_UNCHECKED = timedelta(days=2)  # the keeper checks every night
 BLIND = ("agent", "executor")  # logins that may not see how the copies are doing
 LAST_CHECK = """
-    SELECT j #>> '{data,outcome}', j #>> '{data,size}', j #>> '{data,findings}'
+    SELECT j #>> '{data,outcome}', j #>> '{data,size}', j #>> '{data,findings}', e.at
     FROM audit.event e, LATERAL (SELECT convert_from(e.leaf, 'UTF8')::jsonb AS j) AS parsed
     WHERE e.name = 'audit.verified' ORDER BY e.n DESC LIMIT 1
 """
@@ -125,7 +127,7 @@ def _alarms(seen: Health, now: datetime) -> Iterator[Alarm]:
     for anchor in seen.anchors:
         yield from _anchor_alarms(anchor)
     if settings.DATABASE_ROLE not in BLIND:
-        yield from _last_check()
+        yield from _last_check(now)
 
 
 def _anchor_alarms(anchor: AnchorState) -> Iterator[Alarm]:
@@ -136,11 +138,15 @@ def _anchor_alarms(anchor: AnchorState) -> Iterator[Alarm]:
         yield Alarm(f"anchor_old:{anchor.mark}", f"a place outside ({anchor.mark}) has had no copy for too long")
 
 
-def _last_check() -> Iterator[Alarm]:
-    """What the newest verification found, or the newest comparison with the desk's rows."""
+def _last_check(now: datetime) -> Iterator[Alarm]:
+    """What the newest verification found, or the newest comparison with the desk's rows; or that there was none."""
     with connection.cursor() as cursor:
         cursor.execute(LAST_CHECK)
         row = cursor.fetchone()
+        cursor.execute(BEGAN)
+        began = cursor.fetchone()
+    if began is not None and now - (row[3] if row else began[0]) > LONGEST_UNCHECKED:
+        yield Alarm("unchecked", "nobody has verified the log for two days; the keeper does it every night")
     if row is not None and row[0] == "tampered":
         names = " ".join(json.loads(row[2]))
         text = f"the last check, over {row[1]} entries, found changes: {names}"

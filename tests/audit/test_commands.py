@@ -43,7 +43,7 @@ def test_a_case_cannot_be_exported_before_anything_is_signed(world: World, tmp_p
 
 
 @pytest.mark.django_db
-def test_reconciliation_says_what_differs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_reconciliation_says_what_differs(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world.live(1)
     with as_role("auditor"):
         call_command("audit_reconcile")
@@ -53,6 +53,10 @@ def test_reconciliation_says_what_differs(world: World, capsys: pytest.CaptureFi
     with as_role("auditor"), pytest.raises(CommandError, match="disagree"):
         call_command("audit_reconcile")
     assert "COLUMNS (1 in all)" in capsys.readouterr().err
+    with as_role("auditor"):
+        call_command("audit_export", str(tmp_path / "out"))  # made all the same: others judge by it
+    assert "COLUMNS (1 in all)" in capsys.readouterr().err
+    assert (tmp_path / "out" / "manifest.json").is_file()
 
 
 def test_a_key_is_made_once_and_its_public_line_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,11 +231,14 @@ def test_rows_are_compared_before_an_export_and_what_differs_is_an_alarm(lin: Br
 
 def test_the_nightly_check_compares_the_rows_too(lin: Browser, desk: World) -> None:
     sql("ALTER TABLE audit.event DISABLE TRIGGER append_only")
-    sql("UPDATE audit.event SET at = at - interval '2 days' WHERE name LIKE 'log.%'")
+    assert "nobody has verified the log for two days" not in lin.get("/healthz").text
+    sql("UPDATE audit.event SET at = at - interval '3 days' WHERE n = (SELECT min(n) FROM audit.event)")
+    assert "nobody has verified the log for two days" in lin.get("/healthz").text
     edit_a_vote(desk)
     with as_role("router"):
         assert jobs.request_daily() and not jobs.request_daily()
     run_job()
+    assert "nobody has verified" not in lin.get("/healthz").text
     assert jobs.queries.newest_job("verify").requested_by == "keeper"
     assert {"PROJECTION", "COLUMNS"} <= set(jobs.queries.newest_comparison().result["reconciled"])
     assert "found changes" in lin.get("/healthz").text

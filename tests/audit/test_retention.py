@@ -100,6 +100,19 @@ def test_an_old_case_goes_and_everything_that_stays_is_proved(old: World) -> Non
         assert {found["name"] for found in reconcile()} <= {"COLUMNS"}  # the test moved the clock of the rows
 
 
+def test_a_receipt_of_what_was_pruned_accuses_nobody(old: World) -> None:
+    decision = old.live(1)[0]
+    receipt = old.receipt(decision)
+    age(2200)
+    event = order()
+    old.sequence()
+    carry_out(event)
+    assert judge(old.export(), "--receipt", receipt)[:2] == (0, {})
+    with old.unguarded():
+        sql("DELETE FROM audit.event WHERE name = 'action.proposed'")
+    assert "EVENT_MISSING" in judge(old.export(), "--receipt", receipt)[1]
+
+
 def test_a_settled_case_goes_on_after_its_end_was_pruned(old: World) -> None:
     case = next(iter(old.chains))
     seq = old.chains[case].seq
