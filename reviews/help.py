@@ -21,6 +21,7 @@ PAGES: dict[str, Help] = {
             "A decision can be taken back until it is released.",
             "Rows that others decide are struck out; new ones wait behind a button, and nothing moves by itself.",
             "Type into the search, or open the filters. Everything that changes the list is in the address.",
+            "What is selected stays selected behind another search: the bar counts it, lists it and drops it.",
         ),
     ),
     "views": Help(
@@ -36,6 +37,7 @@ PAGES: dict[str, Help] = {
             "Read from the top: what is asked, why a person is asked, what exactly would be done, and the evidence.",
             "What the agent says about itself comes last. What you approve is the bytes, shown as they are under Raw.",
             "Text in a dashed frame comes from outside or from the agent; it can say anything.",
+            "When somebody else changes it, a button above the verdicts says who; a full stop reads it again.",
         ),
     ),
     "edit": Help(
@@ -57,7 +59,10 @@ PAGES: dict[str, Help] = {
         ("Look the table over; the odd one is marked. What may not be decided in a batch is left out and named.",),
     ),
     "batch": Help("Several at once", ("Each item has a result of its own. One button takes the whole batch back.",)),
-    "assign": Help("Giving it to somebody", ("Who can decide it comes first, the least busy before the others.",)),
+    "assign": Help(
+        "Giving it to somebody",
+        ("Type a name. Who can decide it comes first, the least busy before the others; who cannot says why.",),
+    ),
     "bulk": Help(
         "Many at once",
         ("Give, claim, put off, tag or escalate up to 500 items. Nothing is decided by it.",),

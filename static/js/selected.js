@@ -6,7 +6,7 @@ import * as list from "./list.js";
 import * as picked from "./picked.js";
 
 const LONGEST = 1_000; // characters of a search
-const MOST_ROWS = 500;
+const ROWS = 50, MOST_ROWS = 500; // of a page, and at most
 const HIDDEN = "picked-hidden";
 
 function draw() {
@@ -21,21 +21,24 @@ function draw() {
 }
 
 function part(all, away) {
+  const one = away.length === 1;
   const fields = away.map((ref) => make("input", { type: "hidden", name: "item", value: picked.keyOf(ref) }));
-  const show = make("a", { class: "button button-plain", href: addressOf(away) }, `Show all ${all}`);
-  const drop = make("button", { class: "button button-plain", type: "button", "data-command": "drop-hidden" }, `Drop those ${away.length}`);
-  return make("span", { id: HIDDEN, class: "row" }, ...fields, make("span", { class: "muted small" }, `Those ${away.length} are included.`), show, drop);
+  const said = make("span", { class: "muted small" }, one ? "It is included." : `Those ${away.length} are included.`);
+  const drop = make("button", { class: "button button-plain", type: "button", "data-command": "drop-hidden" }, one ? "Drop it" : `Drop those ${away.length}`);
+  return make("span", { id: HIDDEN, class: "row" }, ...fields, said, showing(all, away), drop);
 }
 
-// All that is selected as a list of its own; of very many the hidden ones, as far as a search can name them.
-function addressOf(away) {
+// All that is selected as a list of its own; of very many as many as a search can name, the hidden ones first.
+function showing(all, away) {
   const shown = picked.refs().filter((ref) => !away.includes(ref));
   const named = [];
   for (const number of [...away, ...shown].map((ref) => ref.replace("ACT-", ""))) {
     if (`id:${[...named, number]}`.length > LONGEST || named.length === MOST_ROWS) break;
     named.push(number);
   }
-  return `/queue/?q=id:${named}${named.length > 50 ? `&rows=${named.length}` : ""}`;
+  const href = `/queue/?q=id:${named}${named.length > ROWS ? `&rows=${named.length}` : ""}`;
+  const words = named.length < all ? `Show ${named.length} of ${all}` : all === 1 ? "Show it" : `Show all ${all}`;
+  return make("a", { class: "button button-plain", href }, words);
 }
 
 command("drop-hidden", list.dropHidden);

@@ -65,7 +65,7 @@ def test_hidden_ones_are_shown_or_dropped_with_one_click_and_signing_out_forgets
     page.click("text=Show all 2")
     expect(page.locator("tr.item[aria-selected=true]")).to_have_count(2)
     page.goto(f"/queue/?q={word}")
-    page.click("text=Drop those 1")
+    page.click("text=Drop it")
     counted(page, "1 selected")
     expect(page.locator("tr.item:focus")).to_have_count(1)
     page.click("details.menu > summary")
