@@ -54,6 +54,18 @@ def test_each_list_is_served_by_its_index(house: build.House, ada: Browser, url:
     assert "OFFSET" not in listed.upper()
 
 
+def test_what_one_passed_on_is_looked_up_by_its_own_index(house: build.House, ada: Browser) -> None:
+    items = [build.pending(house, "files.delete") for _ in range(3)]
+    more = {"f-path": "/srv/reports/2018", "approve": "1", "rationale": "2019 is still needed"}
+    ada.send(items[0], "edit", **more)
+    with CaptureQueriesContext(connection) as queries:
+        assert len(ada.get("/queue/").refs) == 2
+    asked = [q["sql"] for q in queries.captured_queries if "passed_by_id" in q["sql"]]
+    assert len(asked) >= 2, "the list, and the counts beside it"
+    for sql in asked:
+        assert "item_passed" in plan(sql), sql
+
+
 def test_no_page_of_the_queue_counts_without_a_bound(house: build.House, ada: Browser) -> None:
     build.pending(house)
     with CaptureQueriesContext(connection) as queries:
