@@ -207,8 +207,10 @@ def test_who_lost_the_authority_is_refused_in_words(house: build.House, ada: Bro
     house.reviewers.authority.all().delete()
     with nothing_changes():
         page = ada.post(f"/a/ACT-{item.ref}/decide/", form)
-    assert page.status == 403
-    assert "no authority to decide" in page.plain
+        toast = ada.post(f"/a/ACT-{item.ref}/decide/", form, **HX, **{"HX-Target": "toasts"})
+    assert page.status == toast.status == 403
+    assert "no authority to decide" in page.plain and "no authority to decide" in toast.alert
+    assert toast.response["Desk-Refusal"] == "not_permitted"  # a script shows it, whatever the status
 
 
 def test_closed_account_is_signed_out(house: build.House, ada: Browser) -> None:
@@ -256,6 +258,7 @@ def test_forged_htmx_headers_change_the_form_of_the_answer_only(house: build.Hou
     with nothing_changes():
         page = ada.post(f"/a/ACT-{item.ref}/decide/", ada.form(item, verdict="reject"), **HX, **{"HX-Target": "toasts"})
     assert page.status == 422
+    assert f'data-refused="reason_needed" data-status="422" data-ref="ACT-{item.ref}"' in page.text
 
 
 def test_expired_session_sends_a_script_to_sign_in_and_back(house: build.House) -> None:
