@@ -160,6 +160,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "__Host-session" if _https else "assentry-session"
 CSRF_USE_SESSIONS = True
+CSRF_FAILURE_VIEW = "config.views.stale_form"
 # Stages beyond the password are django-allauth's. Accounts are invited, so it offers neither sign-up nor mail.
 ACCOUNT_ADAPTER = "config.accounts.Accounts"
 ACCOUNT_LOGIN_METHODS = {"username"}

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 from agents.queries import health as work_health
 from audit.queries import health
 from config.context import notices
+from reviews.views.edge import htmx_of, words_of
 
 
 class WrongKind(BadRequest):
@@ -46,6 +47,19 @@ def unread(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, WrongKind):
         status, words = 415, str(exception)
     return render(request, "400.html", {"words": words}, status=status)
+
+
+@never_cache
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form from before the last sign-in, or from elsewhere: refused, with what was written to copy.
+
+    A script's page is loaded anew, which brings it a token that holds; its drafts outlast that.
+    """
+    own = request.user.is_authenticated and not reason.startswith(("Origin", "Referer"))  # nobody else's words
+    response = render(request, "403_csrf.html", {"kept": words_of(request) if own else ""}, status=403)
+    if htmx_of(request):
+        response["HX-Refresh"] = "true"
+    return response
 
 
 @require_safe

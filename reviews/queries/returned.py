@@ -44,3 +44,11 @@ def returned(found: Detail) -> Returned | None:
     differs = changes(known, found.payload, found.schema) if known is not None and found.payload is not None else []
     brought = sum(one.at > question.at for one in found.evidence)
     return Returned(question, answer, tuple(differs), brought, len(asked))
+
+
+def changed_since(found: Detail, digest: str) -> list[Change]:
+    """What was changed since the revision of this digest (hex) was shown; nothing where it is the newest or unknown."""
+    shown = next((version for version in found.revisions if version.digest == digest), None)
+    if shown is None or shown.payload is None or found.payload is None:
+        return []
+    return changes(shown.payload, found.payload, found.schema)

@@ -87,4 +87,4 @@ def _demand_under(mine: QuerySet[Decision], cap: int, now: datetime, what: str) 
     recent = list(mine.order_by("-created_at").values_list("created_at", flat=True)[:cap])
     if len(recent) >= cap:
         wait = max(1, int((recent[-1] + _MINUTE - now).total_seconds()) + 1)
-        raise TooFast(f"{cap} decisions in a minute is the most {what}", wait=wait)
+        raise TooFast(f"{cap} decisions in a minute is the most {what}; the next may follow in {wait} s", wait=wait)

@@ -97,10 +97,15 @@ def refused(request: HttpRequest, refusal: DeskError, **more: Any) -> HttpRespon
         raise Http404(str(refusal))
     if refusal.status == 403 and not is_partial(request):
         raise PermissionDenied(str(refusal))
-    context = {"refusal": refusal, "kept": _kept(request), "back": _back(request), **more}
+    context = {"refusal": refusal, "kept": words_of(request), "back": _back(request), **more}
     response = render(request, _refusal_template(request), context, status=refusal.status)
     response["Desk-Refusal"] = refusal.code  # a fragment to be shown, whatever the status
-    if "wait" in refusal.detail:
+    return told_to_wait(response, refusal)
+
+
+def told_to_wait(response: HttpResponse, refusal: DeskError | None) -> HttpResponse:
+    """With Retry-After where the refusal ends by itself."""
+    if refusal is not None and "wait" in refusal.detail:
         response["Retry-After"] = str(max(1, round(float(str(refusal.detail["wait"])))))
     return response
 
@@ -112,7 +117,8 @@ def _refusal_template(request: HttpRequest) -> str:
     return f"reviews/partials/{'refusal' if htmx_of(request).target == 'toasts' else 'alert'}.html"
 
 
-def _kept(request: HttpRequest) -> str:
+def words_of(request: HttpRequest) -> str:
+    """What a refused form held in words, to be shown once more."""
     found = [request.POST.get(name, "") for name in WORDS]
     return next((text for text in found if text.strip()), "")
 

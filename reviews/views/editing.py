@@ -23,7 +23,7 @@ from reviews.states import Risk
 from reviews.views.detail import context, find
 from reviews.views.edge import by_of, desk_page, is_partial, refused, signed_in
 from reviews.views.proving import confirmed
-from reviews.views.verb_form import debriefed, done, item_of
+from reviews.views.verb_form import debriefed, done, item_of, newer
 
 Errors = Mapping[str, str]  # what is wrong, by path
 
@@ -138,7 +138,7 @@ def _save(request: HttpRequest, found: Detail) -> HttpResponse:
     except DeskError as refusal:
         if refusal.status in (422, 429):
             return _form(request, found, shown, status=refusal.status, refusal=refusal)
-        return refused(request, refusal, found=found)
+        return refused(request, refusal, found=found, diff=newer(request, found))
 
 
 def _saved(request: HttpRequest, found: Detail, payload: dict[str, Any]) -> HttpResponse:

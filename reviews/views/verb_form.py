@@ -16,6 +16,8 @@ from reviews import forms
 from reviews.errors import DeskError
 from reviews.queries.canaries import debriefs
 from reviews.queries.detail import Detail, by_action
+from reviews.queries.payload import Change
+from reviews.queries.returned import changed_since
 from reviews.states import Risk
 from reviews.views.detail import context, find
 from reviews.views.edge import (
@@ -27,6 +29,7 @@ from reviews.views.edge import (
     safe_next,
     see_other,
     signed_in,
+    told_to_wait,
     with_query,
 )
 
@@ -57,7 +60,7 @@ def _form(request: HttpRequest, found: Detail, name: str, *, status: int = 200, 
     """The form of one verb; a refused one keeps what was typed."""
     given = {**context(request, found), "verb": name, "kept": request.POST, **more}
     template = "reviews/verb.html#form" if is_partial(request) else "reviews/verb.html"
-    return render(request, template, given, status=status)
+    return told_to_wait(render(request, template, given, status=status), more.get("refusal"))
 
 
 def _tried(request: HttpRequest, found: Detail, name: str, act: Act, **more: Any) -> HttpResponse:
@@ -67,7 +70,12 @@ def _tried(request: HttpRequest, found: Detail, name: str, act: Act, **more: Any
     except DeskError as refusal:
         if refusal.status in (422, 429) and not is_partial(request):
             return _form(request, found, name, status=refusal.status, refusal=refusal, **{**more, "kept": request.POST})
-        return refused(request, refusal, found=found)
+        return refused(request, refusal, found=found, diff=newer(request, found))
+
+
+def newer(request: HttpRequest, found: Detail) -> list[Change]:
+    """What a refused form did not know yet: how the payload differs from what its page showed."""
+    return changed_since(found, request.POST.get("digest", ""))
 
 
 def done(request: HttpRequest, found: Detail, words: str, *, gone: bool = False, **more: Any) -> HttpResponse:
