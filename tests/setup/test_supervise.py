@@ -37,7 +37,8 @@ ROLE_OF = {
 @pytest.fixture
 def place(tmp_path: Path) -> Installation:
     ports = {"web": 1, "postgres": 2, "valkey": 3}
-    return Installation(tmp_path / "state", ports=ports, environ={"ASSENTRY_MAIL_FROM": '"A 100% sender" <desk@example.org>'})
+    environ = {"ASSENTRY_MAIL_FROM": '"A 100% sender" <desk@example.org>'}
+    return Installation(tmp_path / "state", ports=ports, environ=environ)
 
 
 def sections(place: Installation) -> configparser.RawConfigParser:
@@ -76,9 +77,8 @@ def test_no_password_stands_in_the_configuration_or_in_an_environment(tmp_path: 
 
 def test_odd_characters_in_paths_and_settings_reach_the_process_as_they_are(tmp_path: Path) -> None:
     odd = tmp_path / "a b'c"
-    place = Installation(
-        odd, ports={"web": 1, "postgres": 2, "valkey": 3}, environ={"ASSENTRY_MAIL_FROM": '"A b 100%" <desk@example.org>'}
-    )
+    sender = '"A b 100%" <desk@example.org>'
+    place = Installation(odd, ports={"web": 1, "postgres": 2, "valkey": 3}, environ={"ASSENTRY_MAIL_FROM": sender})
     for name in ("run", "log"):
         (odd / name).mkdir(parents=True)
     (odd / "run" / "supervisor.conf").write_text(configuration(place, odd / "s.sock"))
@@ -88,7 +88,7 @@ def test_odd_characters_in_paths_and_settings_reach_the_process_as_they_are(tmp_
     assert shlex.split(found["postgres"].command)[-1] == str(place.base)
     assert found["web"].stdout_logfile == str(odd / "log" / "web.log")
     assert shlex.split(found["executors"].command)[-3] == "executors@%h"
-    assert load(place.environment("web") | {"ASSENTRY_SECRET_KEY": "x" * 50}).mail_from == '"A b 100%" <desk@example.org>'
+    assert load(place.environment("web") | {"ASSENTRY_SECRET_KEY": "x" * 50}).mail_from == sender
 
 
 def test_servers_of_ones_own_replace_the_embedded_ones(tmp_path: Path) -> None:
