@@ -44,7 +44,7 @@ PAGES: dict[str, Help] = {
         "Editing",
         (
             "The form follows the schema of the type. Saving makes a new revision; earlier approvals are void.",
-            "Save and approve is one step. Where others must approve what you wrote, the page says so.",
+            "Save and approve is one step. Where others must approve what you wrote, one of them gets it.",
         ),
     ),
     "decide": Help(
@@ -56,7 +56,10 @@ PAGES: dict[str, Help] = {
     "defer": Help("Deferring", ("The item comes back at the time you choose. Its deadline runs on.",)),
     "batch_preview": Help(
         "Several at once",
-        ("Look the table over; the odd one is marked. What may not be decided in a batch is left out and named.",),
+        (
+            "Look the table over; the odd one is marked. What may not be decided in a batch is left out and named.",
+            "What goes against its precedents needs a reason, or is left out with one button.",
+        ),
     ),
     "batch": Help("Several at once", ("Each item has a result of its own. One button takes the whole batch back.",)),
     "assign": Help(
@@ -124,7 +127,9 @@ PAGES: dict[str, Help] = {
         "One report",
         ("The filters are in the address. That you read it, or take it away as a file, is itself recorded.",),
     ),
-    "settings": Help("Settings", ("How the desk looks and behaves for you. Nobody else is affected.",)),
+    "settings": Help(
+        "Settings", ("How the desk looks and behaves for you, and what it mails to you. Nobody else is affected.",)
+    ),
     "confirm": Help(
         "Confirming that it is you",
         (
