@@ -46,7 +46,7 @@ export const BINDINGS = [
   { keys: ["p"], action: "preview", label: "Preview beside the list", scope: ["queue"] },
   { keys: ["/"], action: "search", label: "Search", scope: ["queue"] },
   { keys: ["f"], action: "filter", label: "Filters", scope: ["queue"] },
-  { keys: ["."], action: "fresh", label: "Show what is new", scope: ["queue"] },
+  { keys: ["."], action: "fresh", label: "Show what is new, read again what changed", scope: ["queue"] },
   { keys: ["."], action: "fresh", label: "Read the changed item again", scope: ["detail"] },
   { keys: ["g q"], action: "gotoqueue", label: "Go to the queue", scope: ["any"] },
   { keys: ["g m"], action: "gotomine", label: "Go to mine", scope: ["any"] },

@@ -43,6 +43,7 @@ def test_check_15_a_batch_leaves_high_risk_out_and_says_why(shop: Shop, sign_in:
     page.keyboard.press("Escape")
     expect(page.locator("tr.item")).to_have_count(1)
     expect(row(page, high).locator("input[name=item]")).to_be_checked()
+    expect(page.locator("#selected-count")).to_have_text("1 selected")
     votes = decided([*low, high])
     assert {vote.action_id for vote in votes} == {item.action_id for item in low}
     assert len({vote.batch for vote in votes}) == 1
