@@ -90,6 +90,10 @@ def test_a_hold_keeps_what_it_names_until_it_is_lifted(house: build.House, scope
     with as_role("web"):
         stays = {case.case for case in texts_of(mine) if case.kept == f"under legal hold {hold}"}
     assert stays == ({mine[0]} if scope == "case" else set(mine))
+    every = "SELECT DISTINCT case_id FROM audit.event"
+    assert sorted(sql(f"SELECT * FROM audit.held_among(ARRAY({every}))")) == sorted(
+        sql(f"SELECT c.case_id, audit.held(c.case_id) FROM ({every}) c WHERE audit.held(c.case_id) IS NOT NULL")
+    )  # asked of many at once: the same
     event, name = next((s.event, s.field) for case in texts_of([mine[0]]) for s in case.slots if s.field == "payload")
     with as_role("web"):  # nor past the service
         with pytest.raises(DatabaseError, match="legal hold"), transaction.atomic():
