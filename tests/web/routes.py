@@ -166,8 +166,8 @@ class Visitor:
         try:
             yield
         finally:
+            connection.needs_rollback = False  # a view's own transaction failed and would be rolled back as a whole
             transaction.savepoint_rollback(point)
-            connection.needs_rollback = False
             self.client.cookies = cookies
 
     def _answer(self, response: Any) -> Answer:
