@@ -18,7 +18,7 @@ from agents.models import Run
 from agents.services.importing import Opened, bring_in, open_file
 from agents.uploads import Upload
 from reviews.errors import DeskError
-from reviews.services.base import By
+from reviews.views.edge import by_of
 
 MOST_SHOWN = 100
 
@@ -63,7 +63,7 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
         return _ask(request, upload, opened, rows, status=422)
     chosen = {row.tool.name: row.chosen() for row in rows if row.acts}
     try:
-        done = bring_in(opened=opened, chosen=chosen, by=By(request.user))  # type: ignore[arg-type]
+        done = bring_in(opened=opened, chosen=chosen, by=by_of(request))
     except DeskError as error:
         return _ask(request, upload, opened, rows, status=error.status, problem=str(error))
     refused = [str(refusal) for refusal in (*opened.refusals, *done.refusals)]

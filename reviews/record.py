@@ -64,7 +64,9 @@ def veil(cases: Collection[str], pseudonym: str | None) -> dict[str, str]:
             Q(action_type=None) | Q(action_type=OuterRef("type_id")),
             group__user__pseudonym=pseudonym, group__reach__queue__deskitems__action=OuterRef("pk"),
         )  # fmt: skip
-        shared = shared.filter(Exists(mine)).exclude(Exists(voted.filter(action=OuterRef("pk"))))
+        # A vote on an earlier revision counts no more: its author votes once again.
+        spoken = voted.filter(action=OuterRef("pk"), revision=OuterRef("revision"))
+        shared = shared.filter(Exists(mine)).exclude(Exists(spoken))
     return dict.fromkeys((named[action] for action in shared.values_list("pk", flat=True)), STILL_OPEN)
 
 

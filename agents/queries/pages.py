@@ -56,8 +56,22 @@ def sight_of(user: User, run: Run) -> Sight:
     if user.pk in (run.started_by_id, run.agent.owner_id) or user.has_perm(SEES_ALL):
         return Sight()
     queues = frozenset(Reach.objects.filter(group__user=user).values_list("queue", flat=True))
-    beyond = _with_queue(Action.objects.filter(run=run.id)).exclude(queue_now__in=queues)
+    beyond = _with_queue(Action.objects.filter(run__in=_with_children(run.id))).exclude(queue_now__in=queues)
     return Sight(queues, whole=not beyond.exists())
+
+
+_BELOW = """
+WITH RECURSIVE down AS (
+    SELECT %s::uuid AS id UNION SELECT r.id FROM agents_run r JOIN down d ON r.parent_id = d.id)
+SELECT id FROM down
+"""
+
+
+def _with_children(run: UUID) -> list[UUID]:
+    """The run and all that it started: what those brought back stands in its own steps and its result."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BELOW, [run])
+        return [child for (child,) in cursor.fetchall()]
 
 
 def _with_queue(actions: QuerySet[Action]) -> QuerySet[Any]:

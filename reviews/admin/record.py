@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from reviews.admin.base import ReadOnly
 from reviews.models import Action, Attempt, BindingPrecedent, Decision, Heartbeat
+from reviews.states import Status
 
 
 @admin.register(Action)
@@ -23,6 +26,10 @@ class DecisionAdmin(ReadOnly):
     list_filter = ("verdict", "via")
     exclude = ("item", "purpose")  # which visit it was, and what for, nobody reads here
     ordering = ("-created_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
+        """Without votes that wait for another's: administrators may vote too, and do so alone."""
+        return super().get_queryset(request).exclude(action__state=Status.PENDING, action__needed__gt=1)
 
 
 @admin.register(Attempt)

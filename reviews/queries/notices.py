@@ -126,11 +126,21 @@ def _why_not(one: News, user: User, *, away: bool) -> str:
         (away, "away"),
         (not user.preferences.get(choice(one.kind), one.kind in UNASKED), "not wanted"),
         (timezone.now() - one.at > (DIGESTS if one.kind is Kind.DIGEST else NEWS), "too late"),
+        (one.kind is Kind.DIGEST and not _is_day(one.mark), "no such day"),
         (one.kind is not Kind.DIGEST and not one.seen, "out of reach"),
         (one.kind in (Kind.ASSIGNED, Kind.NEAR) and not (one.open and one.mine), "over"),
         (one.kind is Kind.ESCALATED and not (one.open and one.ours), "over"),
     )
     return next((reason for holds, reason in rules if holds), "")
+
+
+def _is_day(mark: str) -> bool:
+    """Whoever may tell news writes marks; one that is no day must not hold up everybody's letters."""
+    try:
+        date.fromisoformat(mark)
+    except ValueError:
+        return False
+    return True
 
 
 def _letters(user: User, news: Sequence[News]) -> list[Letter]:

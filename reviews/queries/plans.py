@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from reviews.models import Action, ActionType
+from django.db.models import CharField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from reviews.models import Action, ActionType, DeskItem
 from reviews.queries.detail import Detail
 from reviews.queries.payload import words
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `action`: the newest proposal that carries it out; None while nobody has."""
+    """One step. `action`: the newest proposal within reach that carries it out; None while nobody has."""
 
     number: int
     type: str
@@ -30,7 +33,12 @@ def steps(found: Detail) -> list[Step]:
     if not isinstance(given, list):
         return []
     labels = dict(ActionType.objects.values_list("name", "label"))
-    rows = Action.objects.filter(plan=found.action).order_by("id").values_list("plan_step", "id", "state")
+    newest = DeskItem.objects.filter(action=OuterRef("pk")).order_by("-ref").values("queue")[:1]
+    known = Action.objects.filter(plan=found.action).annotate(
+        queue_now=Coalesce(Subquery(newest), "type__queue", output_field=CharField())
+    )
+    reached = known.filter(queue_now__in=list(found.reader.queues))
+    rows = reached.order_by("id").values_list("plan_step", "id", "state")
     done = {number: (action, state) for number, action, state in rows}
     return [_step(number, one, labels, *done.get(number, (None, ""))) for number, one in enumerate(given)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ def _share(part: int, whole: int) -> float | None:
 
 def week(queues: Sequence[str]) -> Week | None:
     """Read at most once a minute; None where it takes too long to be worth the wait."""
-    name = f"week-{'-'.join(sorted(queues))}"[:200]
+    name = f"week-{hashlib.sha256(json.dumps(sorted(queues)).encode()).hexdigest()}"
     kept: Week | None = caches["memory"].get(name)
     if kept is None:
         got = try_run(_WEEK, {"queues": list(queues)}, PATIENCE)

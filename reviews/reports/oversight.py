@@ -25,6 +25,7 @@ SELECT coalesce(u.pseudonym, 'policy'), coalesce(a.policy_version, 0), count(*),
          WHERE d.created_at >= %(since)s AND d.created_at < %(until)s AND d.purpose <> 'canary'
          ORDER BY d.created_at DESC, d.id DESC LIMIT %(most)s) d
   JOIN reviews_action a ON a.id = d.action_id
+   AND NOT (a.state = 'pending' AND a.needed > 1 AND d.verdict IN ('approve', 'reject'))
   LEFT JOIN reviews_user u ON u.id = d.reviewer_id
   LEFT JOIN reviews_revision v ON v.action_id = d.action_id AND v.number = d.revision
   LEFT JOIN reviews_retraction r ON r.decision_id = d.id

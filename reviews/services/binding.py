@@ -14,6 +14,7 @@ from reviews.errors import InvalidDecision, NotFound, WrongState, desk_errors
 from reviews.ids import new_id
 from reviews.models import Action, BindingPrecedent
 from reviews.services.base import By, actor
+from reviews.services.proving import demand_proof
 from reviews.services.rights import demand, demand_reason
 from reviews.services.talk import demand_reach
 from reviews.states import Status
@@ -52,6 +53,7 @@ def bind_precedent(*, action: UUID, note: str, days: int, by: By) -> BindingPrec
 def release_precedent(*, action: UUID, reason: str, by: By) -> BindingPrecedent:
     """Let a binding precedent go before its time."""
     demand(by, RIGHT)
+    demand_proof(by, "letting a binding precedent go")
     reason = demand_reason(reason)
     demand_reach(action, by)
     with desk_errors(), transaction.atomic():

@@ -192,6 +192,7 @@ def _refuse_own_group(group: Group, by: By) -> None:
 def save_group(*, group: Group | None, name: str, permissions: Iterable[Permission], reason: str, by: By) -> Group:
     """Make or change a group and the rights of its members. Administrators only."""
     demand_administrator(by)
+    demand_proof(by, "changing a group")
     reason = demand_reason(reason)
     wanted = sorted(permissions, key=lambda p: p.codename)
     with desk_errors(), transaction.atomic():

@@ -13,6 +13,7 @@ from reviews.errors import InvalidDecision, NotPermitted, desk_errors
 from reviews.ids import new_id
 from reviews.models import Qualification, User
 from reviews.services.base import By, actor, person_case
+from reviews.services.proving import demand_proof
 from reviews.services.rights import demand, demand_reason
 
 LONGEST = timedelta(days=3 * 366)
@@ -27,6 +28,7 @@ def record_qualification(
     records their own.
     """
     demand(by, "add_qualification")
+    demand_proof(by, "recording a qualification")
     reason = demand_reason(reason)
     if user.pk == by.user.pk:
         raise NotPermitted("somebody else records what you are qualified for")

@@ -12,6 +12,7 @@ from reviews.errors import AlreadyDecided, NotFound, desk_errors
 from reviews.ids import new_id
 from reviews.models import ActionType, Principal, Stop
 from reviews.services.base import By, actor
+from reviews.services.proving import demand_proof
 from reviews.services.rights import demand, demand_reason
 from reviews.states import StopScope
 
@@ -83,8 +84,12 @@ def _refuse_second(scope: StopScope, action_type: ActionType | None, principal: 
 
 
 def lift_stop(*, stop: UUID, reason: str, by: By) -> Stop:
-    """Lift a stop. AlreadyDecided names who lifted it before, NotFound where there is none."""
+    """Lift a stop. AlreadyDecided names who lifted it before, NotFound where there is none.
+
+    Placing one asks for nothing but the right, since it hurries; lifting one sets things going again.
+    """
     demand(by, "change_stop")
+    demand_proof(by, "lifting a stop")
     reason = demand_reason(reason)
     with desk_errors(), transaction.atomic():
         scope, target = _scope_of(stop)

@@ -20,6 +20,7 @@ from reviews.models import ActionType, Principal
 from reviews.policy import undo_window
 from reviews.registry import get
 from reviews.services.base import By, actor
+from reviews.services.proving import demand_proof
 from reviews.services.rights import demand, demand_reason
 from reviews.states import Reversibility, Risk
 from reviews.subjects import BadSubject, demand_subject
@@ -44,6 +45,7 @@ def change_type(*, action_type: ActionType, fields: Mapping[str, Any], reason: s
     below the floor, and where nothing would change.
     """
     demand(by, "change_actiontype")
+    demand_proof(by, "changing an action type")
     reason = demand_reason(reason)
     with desk_errors(), transaction.atomic():
         row = ActionType.objects.select_for_update().get(pk=action_type.pk)
@@ -132,6 +134,7 @@ def _refuse_bad_schema(schema: Any) -> None:
 def change_principal(*, principal: Principal, fields: Mapping[str, Any], reason: str, by: By) -> Principal:
     """Change who owns an agent, what it may propose, whether it works at all."""
     demand(by, "change_principal")
+    demand_proof(by, "changing an agent")
     reason = demand_reason(reason)
     with desk_errors(), transaction.atomic():
         row = Principal.objects.select_for_update().get(pk=principal.pk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -45,9 +46,10 @@ AGAINST = "it goes against its precedents"
 def previewed(items: Iterable[str], verdict: str = "approve", against: Iterable[str] = ()) -> str:
     """The subject of a preview's stamp: these very rows, so that having looked at some is no look at others.
 
-    And the rows that the page named as going against their precedents, so that none of them is left unsaid.
+    And the rows that the page named as going against their precedents, so that none of them is left unsaid. As JSON,
+    so that two rows in one field of a form are not the same as two fields.
     """
-    shown = f"{verdict} {' '.join(sorted(items))} against {' '.join(sorted(against))}"
+    shown = json.dumps([verdict, sorted(items), sorted(against)])
     return f"batch:{hashlib.sha256(shown.encode()).hexdigest()}"
 
 

@@ -168,7 +168,7 @@ def qualify(request: HttpRequest, pseudonym: str) -> HttpResponse:
 
 
 def _qualify(request: HttpRequest, about: User, form: forms.Form) -> str:
-    row = record_qualification(user=about, **form.cleaned_data, by=by_of(request))
+    row = record_qualification(user=about, **form.cleaned_data, by=confirmed(request))
     return f"Recorded: {row.name}."
 
 

@@ -154,6 +154,38 @@ def test_of_a_run_that_works_for_two_queues_a_reviewer_of_one_sees_their_own_hal
     assert "her diagnosis" in whole.plain and "Whisper" in whole.plain, "who started it sees all of it"
 
 
+def test_what_a_child_brought_back_from_another_queue_is_no_part_of_the_parent_for_a_reviewer(crew: Crew) -> None:
+    registry.register(
+        registry.ActionType(
+            name="say.aside", label="Say aside", version=1, template="Whisper {text}", model=Note, risk=Risk.LOW,
+            reversibility=Reversibility.COMPENSABLE, queue="elsewhere", effect_mode=EffectMode.IDEMPOTENT,
+            execute=crew.world.execute,
+        )
+    )  # fmt: skip
+
+    def aside(run: Run) -> dict[str, str]:
+        run.propose("say.aside", {"text": "her diagnosis"})
+        return {"found": "her diagnosis"}
+
+    def planner(run: Run) -> Any:
+        run.propose("say", {"text": "hello"})
+        told = run.wait(run.start_child("counter"))
+        run.step("note down", lambda: told.result)
+        return told.result
+
+    crew.agent(aside, name="counter")
+    crew.agent(planner, name="planner", starts=("counter",))
+    run = crew.start("planner")
+    crew.leg(run)
+    crew.leg(Run_.objects.get(parent=run))
+    assert crew.go(run) == "finished"
+    crew.route()
+    page = Browser(crew.house.grace).get(f"/runs/{run.id}/")
+    assert "Part of this run concerns queues that you do not see" in page.plain
+    assert "diagnosis" not in page.text
+    assert "her diagnosis" in Browser(crew.house.ada).get(f"/runs/{run.id}/").plain
+
+
 def test_a_run_is_steered_by_post_with_a_token_only(crew: Crew) -> None:
     run = parked(crew)
     browser = Browser(crew.house.lin)

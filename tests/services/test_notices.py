@@ -470,3 +470,13 @@ def test_a_server_that_hangs_holds_up_no_sweep(monkeypatch: pytest.MonkeyPatch) 
     go_on.set()
     office.stop()
     assert not any(thread.name == "post" for thread in threading.enumerate())
+
+
+def test_a_digest_of_no_day_holds_up_nobody_elses_letter(house: build.House) -> None:
+    wants(house, "ada", mail_digest=True)
+    with as_role("web"), connection.cursor() as cursor:
+        told = "INSERT INTO reviews_notice (user_id, kind, mark) VALUES (%s, 'digest', 'yesterday')"
+        cursor.execute(told, [house.ada.pk])
+    give(house, build.pending(house))
+    deliver()
+    assert became() == {"Ada digest": "no such day", "Grace assigned": "sent"}

@@ -2,16 +2,18 @@
 
 import html
 import re
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
 from audit.models import Event
 from reviews.models import ActionType, Authority, Level, Principal, Queue, Reach, Stop, User
+from reviews.services.stops import place_stop
 from tests.governance import REASON, Office
 from tests.web.admin_pages import Browser, text
 
@@ -300,6 +302,47 @@ def test_group_is_made_by_an_administrator(office: Office) -> None:
     assert Browser(office.administrator.user).post("/admin/auth/group/add/", form).status_code == 302
     assert Group.objects.filter(name="night leads").exists()
     assert Browser(office.lead.user).get("/admin/auth/group/add/").status_code == 403
+
+
+def grown_old(user: User) -> Browser:
+    """Somebody's session that a thief found open: the last proof is over five minutes old."""
+    user.set_password("secret")
+    user.save()
+    browser = Browser(user)
+    session = browser.client.session
+    session["proved"] = ["password", time.time() - 301]
+    session.save()
+    return browser
+
+
+def test_a_session_left_open_changes_no_type_no_agent_and_lifts_no_stop(office: Office) -> None:
+    thief = grown_old(office.lead.user)
+    helper = {"label": "The helper", "owner": office.administrator.user.pk, "active": "on", "reason": REASON}
+    with office.as_web():
+        stop = place_stop(reason="too many mails went out", by=office.lead)
+    forms = [
+        ("/admin/reviews/actiontype/refund.issue/change/", type_form(office, risk="high"), "changing an action type"),
+        (f"/admin/reviews/principal/{office.agent.pk}/change/", helper, "changing an agent"),
+        (f"/admin/reviews/stop/{stop.pk}/change/", {"reason": REASON}, "lifting a stop"),
+    ]
+    before = Event.objects.count()
+    for url, form, what in forms:
+        refused = thief.post(url, form)
+        assert refused.status_code == 422
+        assert f"{what} needs a sign-in within the last 5 min" in text(refused)
+    assert Event.objects.count() == before
+    thief.post("/confirm/", {"confirm": "secret"})
+    assert [thief.post(url, form).status_code for url, form, _ in forms] == [302, 302, 302]
+
+
+def test_a_session_left_open_gives_no_group_new_rights(office: Office) -> None:
+    thief = grown_old(office.administrator.user)
+    right = Permission.objects.get(codename="add_policyversion")
+    form = {"name": "night leads", "permissions": [right.pk], "reason": REASON}
+    refused = thief.post("/admin/auth/group/add/", form, page="/admin/reviews/queue/add/")
+    assert refused.status_code == 422
+    assert "changing a group needs a sign-in" in text(refused)
+    assert not Group.objects.filter(name="night leads").exists()
 
 
 CHANGED_BY_VERBS = {

@@ -196,6 +196,15 @@ def test_a_form_that_hides_what_the_preview_named_is_no_preview(house: build.Hou
     assert (page.status, "open the preview first" in page.alert.casefold()) == (422, True)
 
 
+def test_a_form_that_names_two_of_them_in_one_field_hides_them_too(house: build.House, ada: Browser) -> None:
+    odd = against_precedents(house, 2)
+    named = sorted(f"ACT-{item.ref}" for item in odd)
+    stamp = stamp_shown(house.ada, previewed([key(item) for item in odd], "approve", named), build.long_ago())
+    with nothing_changes():
+        page = confirm(ada, odd, opened=stamp, against=[" ".join(named)])
+    assert (page.status, "open the preview first" in page.alert.casefold()) == (422, True)
+
+
 @pytest.mark.parametrize(
     "item", ["", "ACT-1", "ACT-1:1:zz", "ACT-1:1:" + "0" * 63, "1:1:" + "0" * 64, "ACT-²:1:" + "0" * 64]
 )

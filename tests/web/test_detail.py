@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from reviews import services
 from reviews.models import ActionType
+from reviews.registry import DeskType
+from reviews.states import EffectMode, Reversibility, Risk
 from tests import build
+from tests.logins import as_role
 from tests.web.pages import HX, Browser
 
 # What differs between two looks at the same page: stamps, tokens, and how long ago something was.
@@ -199,6 +205,19 @@ def test_the_record_of_a_case_opens_to_its_voters_when_they_have_voted(house: bu
     assert grace.get("/audit/case/action:nonsense/").status == 404
 
 
+def test_a_vote_on_an_earlier_revision_opens_no_vote_on_the_present_one(house: build.House, grace: Browser) -> None:
+    house.grace.user_permissions.add(*Permission.objects.filter(codename__in=("view_audit", "open_content")))
+    item = build.pending(house, "files.delete")
+    build.decide(house, item, name="grace")
+    given = {"payload": {"path": "/srv/reports/2018"}, "rationale": "2019 is needed", "seen": build.seen(item)}
+    with as_role("web"):
+        services.edit(item=item.id, decision=None, by=house.by("lin"), **given)
+    build.decide(house, item, name="ada")
+    case = f"/audit/case/action:{item.action_id}/"
+    assert grace.get(case).status == 403
+    assert f"action:{item.action_id}" not in grace.get("/audit/events/?name=decision.recorded&verdict=approve").text
+
+
 def test_search_reports_and_exports_tell_no_first_vote_to_whoever_may_cast_the_second(
     house: build.House, grace: Browser
 ) -> None:
@@ -223,6 +242,45 @@ def test_search_reports_and_exports_tell_no_first_vote_to_whoever_may_cast_the_s
     build.decide(house, item, name="grace")
     assert case in grace.get(told).text
     assert [ours(url) for url in reports] == [True, False, True, True]  # R6 is about refusals
+
+
+def test_the_report_on_oversight_and_admin_tell_no_first_vote(house: build.House, grace: Browser) -> None:
+    house.grace.user_permissions.add(*Permission.objects.filter(codename__in=("view_audit", "open_content")))
+    item = build.pending(house, "files.delete")
+    build.decide(house, item, name="ada")
+    root = Browser(house.root)
+    report, listed = "/audit/reports/R3/?type=files.delete", "/admin/reviews/decision/"
+    assert house.ada.pseudonym not in grace.get(report).text
+    assert "0 decisions" in root.get(listed).plain
+    build.decide(house, item, name="grace")
+    assert house.ada.pseudonym in grace.get(report).text
+    assert "2 decisions" in root.get(listed).plain
+
+
+def test_a_plan_tells_nothing_of_steps_that_lie_out_of_reach(house: build.House, grace: Browser) -> None:
+    plan = DeskType(
+        name="work.plan", label="Plan", template="Plan of {steps}", risk=Risk.LOW, queue="support", plan=True,
+        reversibility=Reversibility.REVERSIBLE, effect_mode=EffectMode.IDEMPOTENT, has_handler=False,
+        schema={"type": "object", "required": ["steps"], "properties": {"steps": {"type": "array"}}},
+    )  # fmt: skip
+    with as_role("web"):
+        services.sync_types(types=[plan])
+    run = build.running(house)
+
+    def propose(name: str, payload: dict[str, Any], **more: Any) -> UUID:
+        with as_role("agent"):
+            return services.propose(proposal=build.proposal(type=name, payload=payload, **more), run=run).id
+
+    whole = propose("work.plan", {"steps": [{"type": "note.add"}, {"type": "mail.send"}]})
+    build.route()
+    build.decide(house, build.item_of(whole))
+    ActionType.objects.filter(name="note.add").update(queue="elsewhere")
+    theirs = propose("note.add", {"text": "her diagnosis"}, plan=build.plan_step(whole, 0))
+    ours = propose("mail.send", build.PAYLOADS["mail.send"], plan=build.plan_step(whole, 1))
+    build.route()
+    page = grace.get(f"/action/{whole}/").text
+    assert f"/action/{ours}/" in page
+    assert f"/action/{theirs}/" not in page
 
 
 def test_page_costs_the_same_queries_for_one_artefact_and_three(house: build.House, ada: Browser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zlib
 
 import pytest
@@ -360,6 +361,13 @@ def test_a_lead_holds_a_case_up_and_lets_it_go(house: build.House, ada: Browser)
     case = build.pending(house, "note.add")
     assert "Copies are free for a year." in ada.open(case).plain
     assert Event.objects.filter(case_id="type:note.add").order_by("case_seq").last().name == "action_type.changed"
+    session = lin.client.session
+    proved, session["proved"] = session["proved"], ["password", time.time() - 301]
+    session.save()
+    refused = lin.post(f"{url}unbind/", {"reason": "the rule has changed"})
+    assert (refused.status, "Confirm that it is you" in refused.plain) == (422, True)
+    session["proved"] = proved
+    session.save()
     assert lin.post(f"{url}unbind/", {"reason": "the rule has changed"}).status == 303
     assert "Copies are free" not in ada.open(case).plain
     assert BindingPrecedent.objects.get().lifted_by == house.lin
