@@ -1,19 +1,17 @@
 // The item that is open: once somebody else has changed it, a control says who, and reads it again when it is pressed. It
 // lies over the page above the verdicts, or over a dialog's head: nothing moves, and what is being typed stays.
-import { $, body, kept, make, page } from "./dom.js";
+import { $, body, make, page } from "./dom.js";
 import { command } from "./commands.js";
 import { closeThen, dialog, isOpen } from "./dialogs.js";
 import { restoreDrafts } from "./drafts.js";
-import { current, openArticle } from "./list.js";
+import { current, openArticle, openInPane } from "./list.js";
 import { setAway } from "./offline.js";
-import { SILENT, SURE, headers as paced, pause } from "./pace.js";
+import { SILENT, SURE, headers as paced, isPaused, pause } from "./pace.js";
 import { announce } from "./say.js";
 
 let etag = "", timer = 0, unchanged = 0, answered = Date.now(), pointer = { x: -1, y: -1 };
 
 document.addEventListener("pointermove", ({ clientX, clientY }) => { pointer = { x: clientX, y: clientY }; }, { passive: true });
-
-const isPaused = () => kept.get("desk:paused") === "yes";
 
 async function look() {
   clearTimeout(timer);
@@ -73,7 +71,7 @@ function reread() {
   const { ref } = openArticle().dataset;
   $("#changed")?.remove();
   current()?.focus();
-  htmx.ajax("GET", `/a/${ref}/`, { source: "#preview", target: "#preview", swap: "innerHTML" });
+  openInPane(`/a/${ref}/`);
 }
 
 // The control is the page's again once the dialog over it is closed.

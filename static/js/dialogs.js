@@ -1,5 +1,5 @@
 // One <dialog>, filled by a fragment of the server or by a script. When it closes, the focus goes back to where the work is.
-import { $, $$ } from "./dom.js";
+import { $ } from "./dom.js";
 import { command, unhide } from "./commands.js";
 import { restoreDrafts } from "./drafts.js";
 import { current } from "./list.js";

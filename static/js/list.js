@@ -52,9 +52,10 @@ export function openPreview() {
 }
 
 function readPreview() {
-  if (!current()) return;
-  htmx.ajax("GET", addressOf(now), { source: "#preview", target: "#preview", swap: "innerHTML" });
+  if (current()) openInPane(addressOf(now));
 }
+
+export const openInPane = (url) => htmx.ajax("GET", url, { source: "#preview", target: "#preview", swap: "innerHTML" });
 
 export function step(by, extend = false) {
   const all = rows();

@@ -1,29 +1,29 @@
 // Keeps an open queue honest: polls a version stamp while it is looked at, strikes out what others decided, says what is
 // new, and never moves a row under the cursor.
-import { $, $$, body, kept, make } from "./dom.js";
+import { $, $$, body, make } from "./dom.js";
 import { command } from "./commands.js";
 import * as list from "./list.js";
 import { setAway } from "./offline.js";
-import { SILENT, SURE, headers as paced, pause } from "./pace.js";
+import { SILENT, SURE, headers as paced, isPaused, pause, setPaused } from "./pace.js";
 import { announce, tone } from "./say.js";
 
 const SPEAK = 5_000; // between two announcements
 const STRUCK = 4_000; // a struck line stays for so long
 const MOST_ROWS = 500;
 const place = $("#live");
-let etag = "", answered = Date.now(), timer = 0, unchanged = 0, paused = kept.get("desk:paused") === "yes";
+let etag = "", answered = Date.now(), timer = 0, unchanged = 0;
 let unsaid = new Map(), spoken = 0;
 let waiting = $("#strip b")?.textContent;
 const held = new Map(); // rows as they are now, of which the page shows what they were
 
 function plan() {
   clearTimeout(timer);
-  if (!paused) timer = setTimeout(look, pause());
+  if (!isPaused()) timer = setTimeout(look, pause());
 }
 
 async function look() {
   clearTimeout(timer);
-  if (document.hidden || paused) return;
+  if (document.hidden || isPaused()) return;
   try {
     await ask();
     answered = Date.now();
@@ -124,7 +124,7 @@ function moved({ dataset }) {
   const row = list.rowOf(dataset.ref);
   if (!row) return over(dataset);
   if (row.classList.contains("struck") || row.getAttribute("aria-busy") === "true") return;
-  if (dataset.gone === undefined || row.dataset.state !== "pending") return;
+  if (row.dataset.state !== "pending") return;
   if (dataset.mine !== undefined) return list.leave(row);
   row.classList.add("struck");
   const words = fate(dataset);
@@ -186,11 +186,10 @@ function speak() {
 // Whoever is disturbed by what changes can stand still (WCAG 2.2.2).
 function pauseSwitch() {
   const button = make("button", { type: "button", class: "button button-plain", id: "pause", "data-command": "pause" });
-  const name = () => { button.setAttribute("aria-pressed", String(paused)); button.textContent = paused ? "Paused: go on" : "Pause updates"; };
+  const name = () => { button.setAttribute("aria-pressed", String(isPaused())); button.textContent = isPaused() ? "Paused: go on" : "Pause updates"; };
   name();
   command("pause", () => {
-    paused = !paused;
-    kept.set("desk:paused", paused ? "yes" : "no");
+    setPaused(!isPaused());
     name();
     look();
   });

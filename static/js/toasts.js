@@ -3,7 +3,7 @@ import { $, $$, body, make } from "./dom.js";
 import { command } from "./commands.js";
 import { closeDialog, dialog, isOpen, openDialog } from "./dialogs.js";
 import { dropDrafts } from "./drafts.js";
-import { current, leave, openArticle, reloadList, rowOf } from "./list.js";
+import { current, leave, openArticle, openInPane, reloadList, rowOf } from "./list.js";
 import { announce, leaveLater, toast, toasts, tone, trim } from "./say.js";
 
 export const free = () => { for (const row of $$('tr.item[aria-busy="true"]')) row.setAttribute("aria-busy", "false"); };
@@ -53,7 +53,7 @@ function follow({ ref, gone, back, reload }) {
   const row = ref && rowOf(ref);
   if (gone !== undefined && row) leave(row);
   if (back !== undefined) reloadList(ref);
-  if (reload !== undefined && openArticle(ref)) htmx.ajax("GET", `/a/${ref}/`, { source: "#preview", target: "#preview", swap: "innerHTML" });
+  if (reload !== undefined && openArticle(ref)) openInPane(`/a/${ref}/`);
 }
 
 // A batch that was applied as a whole has nothing to be read: it is said, and the work goes on.
