@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 from pytest_django.plugin import DjangoDbBlocker
 
+from audit import receipts
 from tests import cluster, spread
 from tests.logins import as_role as as_role_
 
@@ -77,3 +79,13 @@ def _own_state(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LEDGER", "ANCHOR_DIR", "OUTBOX_DIR", "STATE_DIR"):
         where = tmp_path / "state" / name.lower()
         monkeypatch.setattr(settings, name, where)
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A secrets folder of the test's own, so that keys are made."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    monkeypatch.setattr(settings, "SECRETS_DIR", folder)
+    monkeypatch.setattr(receipts, "_waiting", set())
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -193,3 +194,8 @@ def answered(payload: Question, ctx: EffectContext) -> dict[str, Any]:
     if payload.answer is None:
         raise NotDone("nobody answered")
     return {"answer": payload.answer}
+
+
+def result(crew: Crew, run: Run) -> Any:
+    """What a run ended with, read from its row."""
+    return json.loads(bytes(crew.run(run).result or b"null"))

@@ -26,8 +26,7 @@ from reviews.models import Action, Item
 from reviews.schemas import DecisionIn
 from reviews.states import Verdict
 from tests import build
-from tests.agents.kit import Crew
-from tests.agents.test_runs import result
+from tests.agents.kit import Crew, result
 
 REJECT = DecisionIn(verdict=Verdict.REJECT, reason_code="wrong_facts", rationale="as the text says")
 

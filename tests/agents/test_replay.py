@@ -16,8 +16,7 @@ from agents.runs import Run
 from audit.models import Event
 from reviews.errors import LostLease, WrongState
 from reviews.models import Action
-from tests.agents.kit import Crew
-from tests.agents.test_runs import result
+from tests.agents.kit import Crew, result
 from tests.logins import as_role
 
 

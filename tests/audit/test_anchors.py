@@ -9,12 +9,10 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,69 +23,21 @@ from audit import anchors, cosigning, outgoing, policies, queries
 from audit.anchoring import Carrier, newest_copy, watch
 from audit.ids import uuid7
 from audit.jobs import _say_verified
-from audit.notes import Signer, open_checkpoint
-from audit.outgoing import BadAddress, check
+from audit.notes import open_checkpoint
 from audit.sequencer import Refused, Sequencer
 from audit.witness import Witness, make, server
 from config.env import ROOT
+from tests.audit.outside import Authority, Http, MailSink, served
 from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 
 pytestmark = pytest.mark.django_db
 
 
-class Http:
-    """An endpoint that keeps what it is sent, or misbehaves as told."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-        self.methods: list[str] = []
-        self.status, self.location = 201, ""
-        self.answer: Callable[[bytes], bytes] = lambda _: b""
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def _take(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-                outer.methods.append(self.command)
-                if outer.status < 300:
-                    outer.kept[self.path] = body
-                self._say(outer.status, outer.answer(body))
-
-            do_POST = do_PUT = _take  # noqa: N815  as the standard library calls them
-
-            def do_GET(self) -> None:
-                outer.methods.append("GET")
-                self._say(200 if self.path in outer.kept else 404, outer.kept.get(self.path, b""))
-
-            def _say(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                if outer.location:
-                    self.send_header("Location", outer.location)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: Any) -> None:
-                return
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-
 @pytest.fixture
 def http() -> Iterator[Http]:
     found = Http()
     yield from served(found.server, found)
-
-
-def served(web: HTTPServer, found: Any) -> Iterator[Any]:
-    thread = threading.Thread(target=web.serve_forever, args=(0.02,))
-    thread.start()
-    yield found
-    web.shutdown()
-    thread.join()
-    web.server_close()
 
 
 @pytest.fixture
@@ -190,43 +140,6 @@ def test_who_answers_a_byte_at_a_time_is_left(live: World, monkeypatch: pytest.M
         gone.set()
 
 
-class MailSink(threading.Thread):
-    """Takes one message at a time by SMTP."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.mails: list[bytes] = []
-
-    def run(self) -> None:
-        while True:
-            try:
-                talk, _ = self.socket.accept()
-            except OSError:
-                return
-            with talk, talk.makefile("rwb") as line:
-                self._serve(line)
-
-    def _serve(self, line: Any) -> None:
-        def say(text: bytes) -> None:
-            line.write(text + b"\r\n")
-            line.flush()
-
-        say(b"220 sink")
-        while word := line.readline().upper().strip():
-            if word == b"DATA":
-                say(b"354 go")
-                text = b""
-                while (part := line.readline()) != b".\r\n":
-                    text += part.removeprefix(b".") if part.startswith(b"..") else part
-                self.mails.append(text)
-            if word == b"QUIT":
-                return say(b"221 bye")
-            say(b"250 ok")
-        return None
-
-
 def test_the_auditor_gets_a_mail_with_the_checkpoint_less_often(live: World, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = MailSink()
     sink.start()
@@ -306,44 +219,6 @@ def commands() -> list[str]:
     found = [line for line in page.splitlines() if line.startswith("    ")]
     assert [line.split()[0] for line in found] == ["openssl", "openssl", "grep", "python"]
     return found[:3]
-
-
-class Authority:
-    """A time stamping authority made with the openssl command."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.folder, self.roots = folder, folder / "root.pem"
-        (folder / "serial").write_text("01\n")
-        (folder / "tsa.cnf").write_text(
-            "[req]\ndistinguished_name = dn\nprompt = no\n[dn]\nCN = Test stamps\n"
-            "[ca]\nbasicConstraints = critical, CA:true\nkeyUsage = critical, keyCertSign\n"
-            "[leaf]\nextendedKeyUsage = critical, timeStamping\nkeyUsage = critical, digitalSignature\n"
-            "[tsa]\ndefault_tsa = one\n[one]\nserial = serial\nsigner_cert = leaf.pem\n"
-            "signer_key = leaf.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4\ndigests = sha256, sha512\n"
-            "ess_cert_id_alg = sha256\n"
-        )
-        new = "-newkey rsa:2048 -nodes -config tsa.cnf"
-        self._openssl(f"req -x509 {new} -keyout root.key -out root.pem -days 30 -extensions ca -subj /CN=Root")
-        self._openssl(f"req {new} -keyout leaf.key -out leaf.csr")
-        by = "-CA root.pem -CAkey root.key -CAcreateserial -extfile tsa.cnf -extensions leaf"
-        self._openssl(f"x509 -req -in leaf.csr {by} -out leaf.pem -days 30")
-
-    def _openssl(self, words: str) -> int:
-        return subprocess.run(["openssl", *words.split()], cwd=self.folder, capture_output=True, check=True).returncode
-
-    def reply(self, query: bytes) -> bytes:
-        (self.folder / "in.tsq").write_bytes(query)
-        self._openssl("ts -reply -config tsa.cnf -queryfile in.tsq -out out.tsr")
-        return (self.folder / "out.tsr").read_bytes()
-
-    def verifies(self, message: bytes, token: bytes) -> bool:
-        (self.folder / "message").write_bytes(message)
-        (self.folder / "token.tsr").write_bytes(token)
-        try:
-            return not self._openssl("ts -verify -data message -in token.tsr -CAfile root.pem")
-        except subprocess.CalledProcessError:
-            return False
 
 
 def test_a_witness_cosigns_what_goes_on_and_refuses_a_fork(live: World, witness: Any) -> None:
@@ -493,41 +368,3 @@ def test_the_command_brings_all_copies_and_says_how_they_are(live: World, monkey
         monkeypatch.setattr(settings, "ANCHORS", ())
         with pytest.raises(CommandError, match="no place is named"):
             call_command("anchor", "--now")
-
-
-@pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        ("ftp://x", "begins with none of"), ("dir:relative", "absolute path"), ("mail:nobody", "no mail address"),
-        ("http://example.org/x", "not encrypted"), ("https://", "is no address"),
-        ("tsa:http://example.org", "encrypted"), ("https://x:99999/", "no address"),
-        ("git:ext::sh -c touch", "expected an absolute path"), ("https://x/#y", "fragment"),
-    ],
-)  # fmt: skip
-def test_a_setting_that_names_no_place_is_refused_in_words(setting: str, words: str) -> None:
-    with pytest.raises(anchors.BadAnchor, match=words):
-        anchors.read([setting])
-
-
-def test_a_password_in_an_address_is_never_shown() -> None:
-    assert anchors.read(["https://log:secret@example.org/x"])[0].name == "https://example.org/x"
-    with pytest.raises(BadAddress) as caught:
-        check("http://log:secret@example.org/x")
-    assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("", "no quorum"), ("quorum w9", "no line above"), ("quorum none\nquorum none", "cannot read"),
-        ("witness w1 nonsense\nquorum none", "line 1: .*no verifier key"), ("what\nquorum none", "cannot read 'what'"),
-        ("group g 1 w9\nquorum g", "not defined above"), ("log {log}\ngroup g any\nquorum g", "cannot read"),
-        ("witness w {w}\nwitness x {w}\nquorum w", "stands here twice"), ("witness w {log}\nquorum w", "wrong kind"),
-        ("witness none {w}\nquorum none", "defined twice"), ("witness w {w}\ngroup g 2 w\nquorum g", "no threshold"),
-        ("witness w {w} http://example.org\nquorum w", "not encrypted"), ("log {w}\nquorum none", "wrong kind"),
-    ],
-)  # fmt: skip
-def test_a_policy_that_cannot_be_followed_names_its_line(line: str, words: str, tmp_path: Path) -> None:
-    keys = {"w": make(tmp_path / "w", "w").vkey, "log": Signer.generate("example.org/log").vkey}
-    with pytest.raises(policies.BadPolicy, match=words):
-        policies.parse(line.format(**keys))

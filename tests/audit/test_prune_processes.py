@@ -13,7 +13,7 @@ from audit import jobs, keeping, queries
 from tests import build, cluster
 from tests.audit.customers import SECRET, lead, lying
 from tests.audit.test_retention import age, leaves_in
-from tests.audit.test_sequencer import START, Process, key, leader_is_up, settled
+from tests.audit.test_sequencer_processes import START, Process, key, leader_is_up, settled
 from tests.audit.world import World, judge, sql
 from tests.logins import as_role
 

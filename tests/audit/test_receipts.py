@@ -20,16 +20,6 @@ from tests.logins import as_role
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A secrets folder of the test's own, so that keys are made."""
-    folder = tmp_path / "secrets"
-    folder.mkdir()
-    monkeypatch.setattr(settings, "SECRETS_DIR", folder)
-    monkeypatch.setattr(receipts, "_waiting", set())
-    return folder
-
-
 def kept(event: UUID) -> str:
     rows = sql("SELECT note FROM audit.receipt WHERE event_id = %s", event)
     return str(rows[0][0]) if rows else ""
