@@ -19,7 +19,7 @@ WORDS = {
 }
 PRUNABLE = ("decisions", "runs", "access")
 KEPT = """
-    SELECT r.class, r.days, k.oldest, clock_timestamp() - make_interval(days => r.days)
+    SELECT r.class, r.days, k.oldest
     FROM audit.retention r LEFT JOIN LATERAL (
         SELECT min(x.at) AS oldest FROM audit.event_name n, LATERAL (
             SELECT e.at FROM audit.event_web e WHERE e.name = n.name ORDER BY e.n LIMIT 1) x
@@ -48,17 +48,11 @@ class Kept:
     words: str
     days: int
     oldest: datetime | None
-    since: datetime
 
     @property
     def prunable(self) -> bool:
         """Whether such events ever go. The others say why these look as they do, and stay as long as the log."""
         return self.name in PRUNABLE
-
-    @property
-    def has_over(self) -> bool:
-        """Whether some of it has been kept for longer than it has to be."""
-        return self.oldest is not None and self.oldest < self.since
 
     @property
     def period(self) -> str:
@@ -70,7 +64,7 @@ def kept() -> list[Kept]:
     """The statement of what is kept since when."""
     with connection.cursor() as cursor:
         cursor.execute(KEPT)
-        return [Kept(name, WORDS.get(name, name), days, oldest, since) for name, days, oldest, since in cursor]
+        return [Kept(name, WORDS.get(name, name), days, oldest) for name, days, oldest in cursor]
 
 
 @dataclass(frozen=True)

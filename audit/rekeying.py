@@ -56,11 +56,10 @@ class Order(NamedTuple):
 
 def begin(folder: Path) -> Order:
     """Makes the next key beside the present one and records the order. Login: web. Again: says how far it is."""
-    old = _demand(OLD)
-    under = sealed_by()
-    if strangers := set(under) - {old.id, *({found.id} if (found := seal.read_key(NEXT)) else set())}:
+    old, new, under = _demand(OLD), seal.read_key(NEXT), sealed_by()
+    here = {key.id for key in (old, new) if key is not None}
+    if strangers := set(under) - here:
         raise Refused(f"{under[min(strangers)]} keys are sealed to {min(strangers)}, whose file is not here")
-    new = seal.read_key(NEXT)
     if new is None:
         new = seal.Private(uuid7(), os.urandom(32))
         write_key(folder / NEXT, new)

@@ -223,6 +223,14 @@ def unsealed_text(words: str) -> str:
         raise CannotOpen("it is no sealed text") from error
 
 
+def text_or(closed: str, words: str) -> str:
+    """The same for a page: `closed` stands for what cannot be opened."""
+    try:
+        return unsealed_text(words)
+    except CannotOpen:
+        return closed
+
+
 def value(lies: Lying) -> str | None:
     """The value of an event's field, from its canonical [field, value]; None where it cannot be opened."""
     try:

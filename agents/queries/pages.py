@@ -116,9 +116,9 @@ class Opened(NamedTuple):
 def opened(run: Run, sight: Sight) -> Opened:
     """What it was called and how it ended, opened where it lies sealed."""
     if not sight.whole:
-        return Opened(_words(run.title), "", "", None)
+        return Opened(_shown(run.title), "", "", None)
     return Opened(
-        _words(run.title), _words(run.error),
+        _shown(run.title), _shown(run.error),
         masked(json_text(_value(bytes(run.result)))) if run.result else "",
         _blocked(run.blocked) if run.blocked else None,
     )  # fmt: skip
@@ -129,11 +129,8 @@ def lies_sealed(run: Run) -> bool:
     return seal.is_on() or sealed.HIDDEN in run.args or seal.is_sealed_text(run.title)
 
 
-def _words(text: str) -> str:
-    try:
-        return seal.unsealed_text(text)
-    except seal.CannotOpen:
-        return sealed.CLOSED
+def _shown(text: str) -> str:
+    return seal.text_or(sealed.CLOSED, text)
 
 
 def _blocked(sides: dict[str, Any]) -> dict[str, Any]:

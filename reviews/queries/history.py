@@ -92,15 +92,8 @@ def _tried(found: Detail) -> list[Entry]:
             made.append(Entry(attempt.effect_at, "note", f"{attempt.worker} began the effect", attempt.key))
         if attempt.ended_at and attempt.end:
             what, tone = _ENDED[attempt.end]
-            made.append(Entry(attempt.ended_at, tone, what, _words(attempt.note)))
+            made.append(Entry(attempt.ended_at, tone, what, seal.text_or("", attempt.note)))
     return made
-
-
-def _words(note: str) -> str:
-    try:
-        return seal.unsealed_text(note)
-    except seal.CannotOpen:
-        return ""
 
 
 def _ended(found: Detail) -> list[Entry]:

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
+from audit.ids import as_uuid
 from reviews.errors import NotPermitted
 from reviews.models import DefaultView, SavedView, User
 
@@ -101,10 +102,8 @@ def find(key: str, user: User) -> Tab | None:
 
 
 def _is_id(key: str) -> bool:
-    try:
-        return str(UUID(key)) == key
-    except ValueError:
-        return False
+    found = as_uuid(key)
+    return found is not None and str(found) == key
 
 
 def default_of(user: User) -> Tab | None:

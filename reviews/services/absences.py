@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from audit import events
 from audit.events import EventName
-from audit.services import load_chain, now, prepare, record
+from audit.services import Entry, load_chain, now, prepare, record
 from reviews.errors import InvalidDecision, NotFound, NotPermitted, desk_errors
 from reviews.ids import new_id
 from reviews.models import Absence, DeskItem, Handover, Item, PassedOn, User
@@ -47,18 +47,12 @@ def record_absence(*, user: User, starts: datetime, ends: datetime, substitute: 
     if Absence.objects.filter(user=user, ended_at=None, starts__lt=ends, ends__gt=starts).exists():
         raise InvalidDecision("there is an absence in that time already; take it back first")
     with desk_errors(), transaction.atomic():
-        made = new_id()
-        entry = prepare(
-            name=EventName.DELEGATION_GRANTED,
-            data=_delegation(made, user, substitute, ends),
-            chain=load_chain(person_case(user)),
-            actor=acting(by, _role(user, by)),
-            request=by.request,
-        )
-        row = Absence.objects.create(
-            id=made, user=user, substitute=substitute, starts=starts, ends=ends,
-            recorded_by=by.user, event_id=entry.id, at=entry.next.at,
+        row = Absence(
+            id=new_id(), user=user, substitute=substitute, starts=starts, ends=ends, recorded_by=by.user
         )  # fmt: skip
+        entry = _entry(EventName.DELEGATION_GRANTED, row, by)
+        row.event_id, row.at = entry.id, entry.next.at
+        row.save(force_insert=True)
         record([entry])
     return row
 
@@ -70,19 +64,19 @@ def end_absence(*, absence: Absence, by: By) -> None:
         ended = Absence.objects.filter(id=absence.id, ended_at=None).update(ended_at=now())
         if not ended:
             raise NotFound("that absence is over already")
-        entry = prepare(
-            name=EventName.DELEGATION_REVOKED,
-            data=_delegation(absence.id, absence.user, absence.substitute, absence.ends),
-            chain=load_chain(person_case(absence.user)),
-            actor=acting(by, _role(absence.user, by)),
-            request=by.request,
-        )
-        record([entry])
+        record([_entry(EventName.DELEGATION_REVOKED, absence, by)])
 
 
-def _delegation(made: object, user: User, substitute: User | None, ends: datetime) -> events.Delegation:
-    target = substitute.pseudonym if substitute else ""
-    return events.Delegation(delegation=str(made), source=user.pseudonym, target=target, scope="absence", expires=ends)
+def _entry(name: EventName, absence: Absence, by: By) -> Entry:
+    """That an absence was granted or revoked, in the record of the person who is away."""
+    away, target = absence.user, absence.substitute
+    data = events.Delegation(
+        delegation=str(absence.id), source=away.pseudonym, target=target.pseudonym if target else "", scope="absence",
+        expires=absence.ends,
+    )  # fmt: skip
+    return prepare(
+        name=name, data=data, chain=load_chain(person_case(away)), actor=acting(by, _role(away, by)), request=by.request
+    )
 
 
 def _role(user: User, by: By) -> str:
@@ -96,7 +90,10 @@ def _demand_own(user: User, by: By) -> None:
 
 def release_claims(user: User) -> int:
     """Let go of everything this person is reading; inside or outside a transaction."""
-    held = DeskItem.objects.filter(closed_at=None, claimed_by=user)
+    return _let_go(DeskItem.objects.filter(closed_at=None, claimed_by=user))
+
+
+def _let_go(held: QuerySet[Any]) -> int:
     queues = set(held.values_list("queue_id", flat=True))
     freed = held.update(claimed_by=None, claimed_until=None)
     after_commit([], queues)
@@ -134,10 +131,8 @@ def begin_absences(*, limit: int = 20) -> int:
 def _begin(absence: UUID) -> bool:
     """Whatever happens on the way, the next sweep goes on with what still lies there; the mark comes last."""
     row = Absence.objects.select_related("user", "substitute").get(id=absence)
-    held = Item.objects.filter(closed_at=None, claimed_by=row.user)
     with desk_errors(), transaction.atomic():
-        after_commit([], set(held.values_list("queue_id", flat=True)))
-        held.update(claimed_by=None, claimed_until=None)
+        _let_go(Item.objects.filter(closed_at=None, claimed_by=row.user))
     lying = Item.objects.filter(closed_at=None, assignee=row.user).order_by("ref")
     _handed_over(lying, _standing_in(row.user), _Hands(row))
     Handover.objects.create(absence=row)

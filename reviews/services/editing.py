@@ -107,10 +107,7 @@ def edit(
         text = text_of(judged.body)
         entry = edited_event(case, judged, text, old, by, words, self_edit=own)
         revise(case, row, judged, by, text, entry, self_edit=own)
-        refusal = None
-        if decision is not None:
-            vote = _vote(decision, words, seen, dwell)
-            refusal = _approve(case, row, judged, vote, by)
+        refusal = _approve(case, row, judged, _vote(decision, words, seen, dwell), by) if decision else None
         said = [str(refusal)] if refusal is not None else []
         # What the editor themselves has to mend stays with them; what is for others to approve does not.
         others = isinstance(refusal, NotPermitted)

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
+from audit.ids import as_uuid
 from reviews.errors import InvalidView, NotFound, NotPermitted
 from reviews.models import DefaultView, SavedView, User
 from reviews.queries.grammar import BadQuery, parse
@@ -106,10 +107,10 @@ def _set_default(user: User, *, builtin: str, view: SavedView | None) -> None:
 
 
 def _as_id(key: str) -> UUID:
-    try:
-        return UUID(key)
-    except ValueError:
-        raise NotFound("there is no such view") from None
+    found = as_uuid(key)
+    if found is None:
+        raise NotFound("there is no such view")
+    return found
 
 
 def _checked(name: str, query: str, order: str, user: User) -> tuple[str, str]:

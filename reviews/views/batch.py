@@ -16,6 +16,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from audit.ids import as_uuid
 from reviews import forms
 from reviews.errors import DeskError, InvalidDecision
 from reviews.policy import batch_dwell
@@ -166,10 +167,9 @@ def _decided(request: HttpRequest) -> HttpResponse:
 @desk_page
 def undo(request: HttpRequest) -> HttpResponse:
     """Take the whole batch back, as far as it is not released; what is, is named with its reason."""
-    try:
-        batch = UUID(request.POST.get("batch", ""))
-    except ValueError:
-        raise Http404 from None
+    batch = as_uuid(request.POST.get("batch", ""))
+    if batch is None:
+        raise Http404
     results = retract_batch(batch=batch, by=by_of(request))
     if not results:
         raise Http404
