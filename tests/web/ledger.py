@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from django.db import connection
 
 # What a browser is remembered by, and how often somebody tried: no part of what the desk holds.
@@ -46,11 +43,3 @@ def changed(before: dict[str, str]) -> list[str]:
     """The tables that are no longer as they were."""
     after = ledger()
     return sorted(name for name in before | after if before.get(name) != after.get(name))
-
-
-@contextmanager
-def no_row_changes() -> Iterator[None]:
-    """Not one row of any table is different afterwards."""
-    before = ledger()
-    yield
-    assert changed(before) == []
