@@ -73,6 +73,7 @@ def create_type(*, fields: Mapping[str, Any], reason: str, by: By) -> ActionType
     waits for a worker that pulls it.
     """
     demand(by, "add_actiontype")
+    demand_proof(by, "making an action type")
     reason = demand_reason(reason)
     _refuse_bad_schema(fields["schema"])
     with desk_errors(), transaction.atomic():

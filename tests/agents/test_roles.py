@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+import json
+import time
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from agents import services
+from agents import registry, services
 from agents.models import JournalEntry
 from agents.models import Run as Run_
 from agents.runs import Run
+from audit import receipts
 from reviews.errors import GateRefused, sqlstate
 from reviews.models import Principal
-from tests.agents.kit import Crew
+from reviews.states import EffectMode, Reversibility, Risk
+from tests import build
+from tests.agents.kit import Crew, Note
 from tests.logins import as_role
 
 
@@ -145,6 +150,41 @@ def test_an_agent_is_told_nothing_about_actions_that_are_not_in_its_runs_journal
     for told in ("agents_outcomes", "agents_decision_receipts"):
         assert refused("agent", f"SELECT * FROM {told}(%s, %s, %s)", mine.id, held.fence, [action.id]) == "AG003"
         assert refused("agent", f"SELECT * FROM {told}(%s, %s, %s)", mine.id, held.fence + 1, []) == "DK005"
+
+
+def test_an_agent_hears_of_no_first_vote_while_its_action_waits_for_the_second(crew: Crew) -> None:
+    registry.register(
+        registry.ActionType(
+            name="say.loud", label="Say loud", version=1, template="Shout {text}", model=Note, risk=Risk.CRITICAL,
+            reversibility=Reversibility.IRREVERSIBLE, queue="support", effect_mode=EffectMode.IDEMPOTENT,
+            execute=crew.world.execute,
+        )
+    )  # fmt: skip
+
+    def curious(run: Run) -> list[list[int]]:
+        loud, heard = run.propose("say.loud", {"text": "fire"}), []
+        for _ in range(2):
+            run.sleep(0.05)
+            heard.append(run.step("listen", lambda: receipts_of(run, loud.id)))
+        return heard
+
+    def receipts_of(run: Run, action: UUID) -> list[int]:
+        of_votes = services.decision_receipts(held=run._held, actions=[action]).get(action, [])
+        return [len(of_votes), len(services.receipts(held=run._held, action=action))]
+
+    crew.agent(curious)
+    run = crew.start()
+    crew.leg(run)
+    crew.route()
+    [action] = crew.actions(run)
+    for name in ("ada", "grace"):
+        vote = build.decide(crew.house, build.item_of(action.id), name=name)
+        with as_role("web"):
+            receipts.kept([vote.event_id])
+        time.sleep(0.1)  # the run's own sleep is over
+        crew.wake()
+        crew.leg(run)
+    assert (crew.run(run).error, json.loads(bytes(crew.run(run).result or b"null"))) == ("", [[0, 0], [2, 2]])
 
 
 def test_an_agent_does_not_propose_for_a_run_that_is_not_running(crew: Crew, run: Run_) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from audit.models import Event
-from reviews.errors import InvalidDecision, InvalidPayload, NotPermitted
+from reviews.errors import InvalidDecision, InvalidPayload, NotPermitted, StepUpNeeded
 from reviews.models import ActionType
 from reviews.services.types import change_principal, change_type, create_type
 from tests.governance import REASON, Office, last_leaf
@@ -124,4 +124,11 @@ def test_reviewer_changes_neither_types_nor_agents(office: Office) -> None:
     ):
         with office.as_web(), pytest.raises(NotPermitted):
             verb()
+    assert not Event.objects.exists()
+
+
+def test_without_a_fresh_proof_nobody_makes_a_type(office: Office) -> None:
+    stale = office.lead._replace(stepped_up_at=None)
+    with office.as_web(), pytest.raises(StepUpNeeded):
+        create_type(fields={**NEW, "queue": office.queue}, reason=REASON, by=stale)
     assert not Event.objects.exists()

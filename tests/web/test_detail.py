@@ -8,13 +8,17 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from reviews import services
 from reviews.models import ActionType
+from reviews.queries.reasons import offered
+from reviews.reasons import presets
 from reviews.registry import DeskType
-from reviews.states import EffectMode, Reversibility, Risk
+from reviews.schemas import DecisionIn
+from reviews.states import EffectMode, Reversibility, Risk, Verdict
 from tests import build
 from tests.logins import as_role
 from tests.web.pages import HX, Browser
@@ -203,6 +207,14 @@ def test_the_record_of_a_case_opens_to_its_voters_when_they_have_voted(house: bu
     assert "Ada" in grace.get(case).plain
     assert "whole record" in grace.get(f"/action/{item.action_id}/").text
     assert grace.get("/audit/case/action:nonsense/").status == 404
+
+
+def test_the_order_of_the_reasons_tells_nothing_of_a_first_vote(house: build.House) -> None:
+    item = build.pending(house, "files.delete")
+    codes = [preset.code for preset in presets(item.action.type, "approve")]
+    build.decide(house, item, DecisionIn(verdict=Verdict.APPROVE, reason_code=codes[-1]), name="ada")
+    caches["memory"].clear()
+    assert [preset.code for preset in offered(item.action.type, "approve")] == codes
 
 
 def test_a_vote_on_an_earlier_revision_opens_no_vote_on_the_present_one(house: build.House, grace: Browser) -> None:
