@@ -80,8 +80,10 @@ def _times(value: object) -> int | str | None:
 def _somebody_else(payload: Payload, others: Sequence[Payload]) -> Iterator[Mutation]:
     for name in SUBJECTS:
         own = payload.get(name)
+        if own is None:  # others may lack it too
+            continue
         wrong = next((o[name] for o in others if type(o.get(name)) is type(own) and o[name] != own), None)
-        if own is not None and wrong is not None:
+        if wrong is not None:
             label = f"Another {name.removesuffix('_id').replace('_', ' ')}"
             yield Mutation("wrong_subject", label, {**_copy(payload), name: wrong}, f"It was about another {name}.")
             return

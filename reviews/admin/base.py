@@ -127,6 +127,11 @@ class Verbs(ReadOnly):
         user = request.user
         return bool(user.is_active and user.has_perm(f"{meta.app_label}.{right}_{meta.model_name}"))
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Its title says what is listed: few rows can be changed, and none of them as a form."""
+        title = str(self.model._meta.verbose_name_plural).capitalize()
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if self.add_form is None or not self.has_add_permission(request):
             raise PermissionDenied

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from audit.report import Query
 from audit.reports.cases import deadline
 from audit.reports.events import Told, read
 from audit.services import now
-from reviews.models import Action, Reach, User
+from reviews.models import Action, DeskItem, Reach, User
 
 BACK = timedelta(days=366)
 
@@ -28,6 +28,12 @@ class Incident:
     report_by: datetime
     closed_at: datetime | None
     outcome: str
+    refs: dict[str, str] = field(default_factory=dict)  # the number of an action's item, where the reader sees one
+
+    @property
+    def cases(self) -> list[tuple[str, str]]:
+        """Each action, and what to call it: what policy let through has no number."""
+        return [(action, self.refs.get(action) or action[:13]) for action in self.actions]
 
     @property
     def case(self) -> str:
@@ -61,4 +67,6 @@ def within(found: Sequence[Incident], user: User) -> list[Incident]:
     ids = {UUID(action) for incident in found for action in incident.actions}
     queues = Reach.objects.filter(group__user=user).values("queue")
     seen = set(map(str, Action.objects.filter(id__in=ids, type__queue__in=queues).values_list("id", flat=True)))
-    return [incident for incident in found if seen & set(incident.actions)]
+    items = DeskItem.objects.filter(action_id__in=ids, queue__in=queues).order_by("ref")
+    refs = {str(action): f"ACT-{ref}" for action, ref in items.values_list("action_id", "ref")}
+    return [replace(incident, refs=refs) for incident in found if seen & set(incident.actions)]

@@ -231,4 +231,8 @@ def _empty(request: HttpRequest, found: Listing) -> dict[str, Any]:
             "without_url": found.url(found.query.minus(term)) if term else "",
         }
     reader = found.reader
-    return {"median": stats.median_look(reader.user, reader.zone), "ever": stats.ever_used(tuple(reader.queues))}
+    return {
+        "median": stats.median_look(reader.user, reader.zone),
+        "ever": stats.ever_used(tuple(reader.queues)),
+        "reaches": bool(reader.queues),
+    }

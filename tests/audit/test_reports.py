@@ -14,7 +14,7 @@ from django.contrib.auth.models import Permission
 from audit.canonical import encode
 from audit.models import Event
 from audit.registry import reports
-from reviews.models import Reach
+from reviews.models import Item, Reach
 from reviews.services import retract
 from reviews.services.stops import lift_stop, place_stop
 from tests import build
@@ -258,6 +258,8 @@ def test_an_incident_has_its_deadline_its_cases_and_one_end(lin: Browser, house:
         "/incidents/", {"severity": "serious", "cases": case, "summary": "The wrong customer got a letter."}
     )
     assert page.status == 303
+    item = Item.objects.get(action=case.removeprefix("action:"))
+    assert f">ACT-{item.ref}</a>" in lin.get("/incidents/").text
     row = taken(lin, "R12")[0]
     assert (row["severity"], row["cases"], row["closed_at"]) == ("serious", case.removeprefix("action:"), "")
     assert (json_day(row["report_by"]) - json_day(row["at"])).days == 15

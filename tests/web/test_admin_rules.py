@@ -3,7 +3,7 @@
 import html
 import re
 import time
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -98,6 +98,8 @@ def test_lead_stops_a_type_and_lifts_it_again(office: Office) -> None:
     row = Stop.objects.get()
     assert (row.scope, row.action_type_id, row.lifted_at) == ("type", "refund.issue", None)
     url = f"/admin/reviews/stop/{row.pk}/change/"
+    listed = text(lead.get("/admin/reviews/stop/"))
+    assert "to change" not in listed and row.at.astimezone(UTC).strftime("%b %Y, %H:%M") in listed
     assert lead.post(url, {"reason": REASON}).status_code == 302
     row.refresh_from_db()
     assert (row.lifted_by, row.lift_reason) == (office.lead.user, REASON)

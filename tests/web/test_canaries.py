@@ -48,6 +48,14 @@ def test_a_lead_makes_a_check_of_a_decided_case_and_nobody_else_can(
     assert "1 waiting" in lin.get("/checks/").plain
 
 
+def test_a_check_is_offered_where_no_field_says_whom_it_is_about(house: build.House, lin: Browser) -> None:
+    twin = build.approved(house, "files.delete")
+    build.pending(house, "files.delete", payload={"path": "/srv/other"})
+    page = lin.get(f"/action/{twin.id}/check/")
+    assert page.status == 200
+    assert "no_evidence" in page.text and "wrong_subject" not in page.text
+
+
 def test_a_check_cannot_be_told_from_its_twin_by_any_page(house: build.House, ada: Browser) -> None:
     twin = build.approved(house, "refund.issue", evidence=(build.evidence(),), reasoning="As asked.")
     plain = build.pending(house, "refund.issue", evidence=(build.evidence(),), reasoning="As asked.")

@@ -251,6 +251,7 @@ def test_empty_lists_say_why_they_are_empty(house: build.House, ada: Browser) ->
     assert "Nothing has come yet" in first
     assert "A lead can load demo actions" in first
     assert 'href="/import/">Load demo actions' in Browser(house.lin).get("/queue/").text
+    assert "No queue reaches you" in Browser(house.root).get("/queue/").plain
     build.decide(house, build.pending(house))
     assert re.search(r"Queue clear\. 1 decided today, median [0-9]+ s\.", ada.get("/queue/").plain)
     build.pending(house, "refund.issue", confidence=0.62)

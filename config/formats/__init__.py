@@ -1,0 +1,1 @@
+"""How Django writes dates where the desk's own filters do not: in the administration."""
