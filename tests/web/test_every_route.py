@@ -285,7 +285,8 @@ def test_each_parameter_and_field_of_every_address_by_itself(
     desk: Desk, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walk, values = Walk(desk, "root"), list(HOSTILE.values())
-    for turn, route in enumerate(walk.routes[part::PARTS]):
+    routes = [route for route in walk.routes if not route.name.startswith("admin:")]  # their forms are Django's
+    for turn, route in enumerate(routes[part::PARTS]):
         asked, sent = _names(walk, route, monkeypatch)
         honest = _honest(walk.get(route, {}).text)
         for place, name in enumerate((*sorted(asked), *UNHEARD)):
