@@ -34,10 +34,6 @@ ORDERS = """
          LATERAL (SELECT convert_from(e.leaf, 'UTF8')::jsonb -> 'data' AS data) d
     WHERE e.name = 'retention.pruned' ORDER BY e.n DESC LIMIT %s
 """
-GONE = """
-    SELECT count(*) FROM audit.leaf l WHERE l.leaf_index < (SELECT min_index FROM audit.head)
-       AND NOT EXISTS (SELECT FROM audit.event e WHERE e.n = l.n)
-"""
 
 
 @dataclass(frozen=True)
@@ -85,16 +81,6 @@ def pruned() -> Pruned:
         )
         below, entries, last = cursor.fetchone()
     return Pruned(below, int(entries), last)
-
-
-def min_index() -> int:
-    """Below it, entries of pruned classes are gone."""
-    return pruned().min_index
-
-
-def gone() -> int:
-    """How many entries are gone, counted in the log itself."""
-    return int(_one(GONE)[0])
 
 
 def is_lawful() -> bool:
@@ -199,13 +185,18 @@ class Order:
         return [str(period["name"]) for period in self.periods]
 
     @property
+    def under_way(self) -> bool:
+        """Whether the keeper was asked and has not ended it yet."""
+        return self.done is None and self.state in ("waiting", "running")
+
+    @property
     def told(self) -> str:
         """How it stands, in words."""
         if self.done:
             return f"carried out {self.done:%Y-%m-%d}: {self.went} entries went"
         if self.state == "failed":
             return f"not carried out: {self.error}"
-        return "not carried out" if self.state in ("", "done") else "under way"
+        return "under way" if self.under_way else "not carried out"
 
 
 def orders(limit: int = 20) -> list[Order]:

@@ -77,14 +77,10 @@ def worded(kind: HasPresets, verb: str, code: str, rationale: str, *, required: 
     return words
 
 
-def rationale_required(verdict: Verdict, risk: Risk, *, doubted: str = "", against: str = "") -> bool:
-    """Whether a verdict must say why: all but the approval of something harmless that nothing speaks against."""
-    return bool(why_required(verdict, risk, doubted=doubted, against=against))
-
-
 def why_required(verdict: Verdict, risk: Risk, *, doubted: str = "", against: str = "") -> str:
     """Why a reason must be given, in words; empty where none must.
 
+    None must for approving something harmless that nothing speaks against.
     `doubted`: the agent itself was unsure of it. `against`: most of the
     precedents that are shown went the other way.
     """

@@ -26,7 +26,7 @@ from audit.tiles import tile_path
 from audit.timeline import timeline
 from reviews.management.commands.after_restore import _to_repeat
 from tests import build
-from tests.audit.world import World, business, judge, sql
+from tests.audit.world import World, business, entries_gone, judge, sql
 from tests.logins import as_role
 from tests.web.pages import Browser
 
@@ -277,10 +277,10 @@ def test_a_second_pruning_says_what_is_gone_in_all(old: World) -> None:
     second = order()
     old.sequence()
     with as_role("router"):
-        assert keeping.gone() < orders()[0].gone
+        assert entries_gone() < orders()[0].gone
     carry_out(second)
     with as_role("router"):
-        assert (orders()[0].id, keeping.gone()) == (second, orders()[0].gone)
+        assert (orders()[0].id, entries_gone()) == (second, orders()[0].gone)
     code, lines = report_of(old.export())
     assert (code, len([line for line in lines if "were pruned on" in line])) == (0, 2)
 

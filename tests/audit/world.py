@@ -46,6 +46,14 @@ def sql(text: str, *values: Any) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
+def entries_gone() -> int:
+    """How many entries are gone, counted in the log itself."""
+    return int(sql(
+        "SELECT count(*) FROM audit.leaf l WHERE l.leaf_index < (SELECT min_index FROM audit.head)"
+        " AND NOT EXISTS (SELECT FROM audit.event e WHERE e.n = l.n)"
+    )[0][0])  # fmt: skip
+
+
 def step_down() -> None:
     """The leader's lock belongs to the session, so it outlives the test's rollback."""
     if not connection.needs_rollback:

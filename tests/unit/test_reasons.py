@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from reviews.errors import InvalidDecision
-from reviews.reasons import Preset, by_use, doubt_of, presets, rationale_required, why_required, worded
+from reviews.reasons import Preset, by_use, doubt_of, presets, why_required, worded
 from reviews.states import Risk, Verdict
 
 USUAL = SimpleNamespace(presets={})
@@ -46,13 +46,13 @@ def test_a_reason_that_says_nothing_or_cannot_be_kept_is_refused(code: str, word
     ],
 )
 def test_only_approving_something_harmless_needs_no_words(verdict: Verdict, risk: Risk, required: bool) -> None:
-    assert rationale_required(verdict, risk) is required
+    assert bool(why_required(verdict, risk)) is required
 
 
 def test_the_agents_own_doubt_and_precedents_that_went_the_other_way_ask_for_words() -> None:
     assert why_required(Verdict.APPROVE, Risk.LOW, doubted=doubt_of(0.39, 0.4)) == "the agent itself was unsure: 0.39"
-    assert not rationale_required(Verdict.APPROVE, Risk.LOW, doubted=doubt_of(0.4, 0.4) + doubt_of(None, 0.4))
-    assert rationale_required(Verdict.APPROVE, Risk.LOW, against="4 of 5 precedents were rejected")
+    assert not why_required(Verdict.APPROVE, Risk.LOW, doubted=doubt_of(0.4, 0.4) + doubt_of(None, 0.4))
+    assert why_required(Verdict.APPROVE, Risk.LOW, against="4 of 5 precedents were rejected")
     with pytest.raises(InvalidDecision, match="a reason is needed: because"):
         worded(USUAL, "approve", "", "", required="because")
 

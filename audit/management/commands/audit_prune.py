@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.keeping import kept, min_index, orders, prunable
+from audit.keeping import kept, orders, prunable, pruned
 from audit.retention import RetentionRefused, prune
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             count = prune(event)
         except RetentionRefused as refusal:
             raise CommandError(str(refusal)) from refusal
-        self.stdout.write(f"{count} entries pruned by event {event}; the smallest whole index is {min_index()}")
+        self.stdout.write(f"{count} entries pruned by event {event}; the smallest whole index is {pruned().min_index}")
 
     def _tell(self) -> None:
         for one in kept():
