@@ -15,7 +15,7 @@ from django.utils import timezone
 from reviews import clocks
 from reviews.models import DeskItem, Queue, Reach, User
 from reviews.policy import Case, Parties, may_approve, may_decide
-from reviews.queries.people import absent_now
+from reviews.queries.people import absent_now, here
 from reviews.queries.policy import grants_of
 from reviews.states import Risk
 
@@ -50,7 +50,7 @@ class Candidate:
 
 def candidates(item: DeskItem, case: Case, parties: Parties) -> list[Candidate]:
     """Everybody who sees its queue; first who can decide it, the least busy of them first."""
-    people = list(User.objects.filter(is_active=True, groups__reach__queue=item.queue_id).distinct())
+    people = list(here(User.objects.filter(groups__reach__queue=item.queue_id)).distinct())
     lying, known = loads(people), _known(people, case.type)
     away, now = absent_now(), timezone.now()
     found = []

@@ -134,7 +134,16 @@ def _person(
 
 def open_invitations() -> list[Invitation]:
     """Invitations that nobody has used or taken back, expired ones included."""
-    return list(Invitation.objects.filter(used_at=None, revoked_at=None, user__is_active=True).select_related("user"))
+    return list(_unused().filter(user__is_active=True).select_related("user"))
+
+
+def _unused() -> QuerySet[Invitation]:
+    return Invitation.objects.filter(used_at=None, revoked_at=None)
+
+
+def here(people: QuerySet[User]) -> QuerySet[User]:
+    """Those of them with an account that is open: who was invited and never came does no work."""
+    return people.filter(is_active=True).exclude(pk__in=_unused().values("user"))
 
 
 class Hanging(NamedTuple):
@@ -164,8 +173,8 @@ def hanging_on(user: User) -> Hanging:
 def substitutes_for(user: User) -> list[User]:
     """Who sees at least one of the queues that this person sees."""
     queues = Reach.objects.filter(group__user=user).values("queue")
-    found = User.objects.filter(is_active=True, groups__reach__queue__in=queues).exclude(pk=user.pk)
-    return list(found.distinct().order_by("username"))
+    found = User.objects.filter(groups__reach__queue__in=queues).exclude(pk=user.pk)
+    return list(here(found).distinct().order_by("username"))
 
 
 def absences_of(user: User) -> list[Absence]:

@@ -59,6 +59,20 @@ def test_invitation_goes_out_by_letter_and_opens_once(house: build.House, root: 
     assert stranger("/sign-in/", {"username": "kim", "password": GOOD["password"]}).status == 302
 
 
+def test_nothing_is_given_to_somebody_who_has_not_come_yet(house: build.House, root: Browser) -> None:
+    link = invited(root, house)
+    item = build.pending(house, "note.add")
+
+    def offered() -> list[bool]:
+        of_grace = Browser(house.root).get(f"/people/{house.grace.pseudonym}/")
+        pages = of_grace, Browser(house.ada).get(f"/a/ACT-{item.ref}/assign/")
+        return ["kim" in page.text.lower() for page in pages]
+
+    assert offered() == [False, False]
+    assert stranger(link, {"first_name": "Kim", "last_name": "Ito", **GOOD}).location == "/sign-in/"
+    assert offered() == [True, True]
+
+
 def test_invitation_opens_no_account_that_has_a_password_already(house: build.House, root: Browser) -> None:
     link = invited(root, house)
     kim = User.objects.get(username="kim")
