@@ -78,6 +78,7 @@ def put(value: Any, way: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["content.jsonl", "business.jsonl"])
 def test_every_value_of_every_kind_of_row_counts(good: Path, name: str) -> None:
     rows = rows_of(good, name)
@@ -95,6 +96,7 @@ def test_every_value_of_every_kind_of_row_counts(good: Path, name: str) -> None:
     assert passed == []
 
 
+@pytest.mark.slow
 def test_every_value_of_an_entry_counts_and_none_makes_the_verifier_fail(good: Path) -> None:
     rows = rows_of(good, "events.jsonl")
     for place in one_of_each(rows):
@@ -105,6 +107,7 @@ def test_every_value_of_an_entry_counts_and_none_makes_the_verifier_fail(good: P
                 assert judged(good)[0] == 1
 
 
+@pytest.mark.slow
 def test_every_value_of_the_manifest_may_be_odd(good: Path) -> None:
     manifest = json.loads((good / "manifest.json").read_text())
     for way in spots(manifest):

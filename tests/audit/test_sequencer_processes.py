@@ -203,6 +203,7 @@ def test_a_database_that_crashes_loses_no_event_that_was_committed(
         check_log(writers, signer, tmp_path, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_of_two_sequencers_one_leads_and_the_other_takes_over(writers: Writers, alone: None, tmp_path: Path) -> None:
     signer = key(tmp_path)
@@ -222,6 +223,7 @@ def test_of_two_sequencers_one_leads_and_the_other_takes_over(writers: Writers, 
     check_log(writers, signer, tmp_path, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_carrier_brings_copies_without_the_key_and_the_sequencer_compares(
     writers: Writers, alone: None, tmp_path: Path
@@ -255,6 +257,7 @@ def copied(carrier: Process, place: Path) -> int:
     return int(notes[0].name.rpartition("-")[2])
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_process_refuses_a_cut_log_and_says_both_sizes(writers: Writers, alone: None, tmp_path: Path) -> None:
     key(tmp_path)

@@ -140,6 +140,7 @@ def _mixed_everywhere(walk: Walk, routes: list[Route], monkeypatch: pytest.Monke
     walk.done()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_address_of_the_desk_bears_hostile_values_in_all_that_it_reads(
     desk: Desk, part: int, monkeypatch: pytest.MonkeyPatch
