@@ -35,6 +35,7 @@ GRANTS: list[Grant] = [
     Grant("router", "agents_run", "SELECT INSERT"),
     Grant("web router", "agents_journal", "SELECT"),
     Grant("web", "agents_erase(uuid)", "EXECUTE"),
+    Grant("web", "agents_held(uuid)", "EXECUTE"),
     Grant("web", "agents_copy_journal(uuid,uuid,integer)", "EXECUTE"),
     Grant("router", "agents_wake(integer)", "EXECUTE"),
     *(Grant("agent", function, "EXECUTE") for function in _AGENT_FUNCTIONS),

@@ -43,8 +43,14 @@ def guard(case: str) -> str:
     """Why nothing of this run may be erased yet."""
     found = id_in(case, "run")
     run = Run.objects.filter(id=found).first() if found else None
-    open_still = run is not None and run.state not in ("finished", "failed", "cancelled")
-    return "the run is still open; its texts are erased once it is over" if open_still else ""
+    if run is None:
+        return ""
+    if run.state not in ("finished", "failed", "cancelled"):
+        return "the run is still open; its texts are erased once it is over"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT agents_held(%s)", [run.pk])
+        hold = cursor.fetchone()[0]
+    return f"an action of this run is under legal hold {hold}" if hold else ""
 
 
 JOURNAL = """
