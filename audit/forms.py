@@ -34,7 +34,11 @@ class Moment(forms.DateTimeField):
 
     def to_python(self, value: Any) -> Any:
         with timezone.override(UTC):
-            return super().to_python(value)
+            found = super().to_python(value)
+        try:
+            return found and found.astimezone(UTC)
+        except OverflowError:
+            raise forms.ValidationError("That is beyond the years that a calendar has.") from None
 
     def prepare_value(self, value: Any) -> Any:
         with timezone.override(UTC):
