@@ -61,6 +61,8 @@ def sync_types(*, types: Sequence[DeskType], principals: Sequence[PrincipalSpec]
     kinds = sorted(types, key=lambda kind: kind.name)
     owned = [p for p in sorted(principals) if _owner(p, by_name) is not None]
     with desk_errors(), transaction.atomic():
+        for queue in sorted({kind.queue for kind in kinds}):
+            _ensure_queue(queue)
         done = [_sync_type(kind, who) for kind in kinds]
         known = [_sync_principal(spec, by_name, who) for spec in owned]
         entries = [entry for entry in (*done, *known) if entry is not None]
@@ -97,7 +99,6 @@ def _synced(
 
 
 def _sync_type(kind: DeskType, who: Actor) -> Entry | None:
-    _ensure_queue(kind.queue)
     chain = load_chain(f"type:{kind.name}")
     row = ActionType.objects.select_for_update(of=("self",)).filter(name=kind.name).first()
     if row is None:

@@ -119,6 +119,7 @@ def with_the_part_taken_out(world: World, role: str, attack: Attack, given: Give
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bug", "attack", "role", "statements"), PLANTED, ids=[name for name, *_ in PLANTED])
 def test_a_planted_bug_is_caught(
     world: World, given: Given, bug: str, attack: Callable[..., None], role: str, statements: list[str]

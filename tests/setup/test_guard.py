@@ -173,6 +173,7 @@ def over_privileged(request: pytest.FixtureRequest, transactional_db: None) -> s
     return name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over_privileged", STARTS, indirect=True)
 def test_the_process_refuses_to_start(over_privileged: str) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "ASSENTRY_ROLE"}
