@@ -16,6 +16,7 @@ from tests.browser import chrome, scene
 from tests.browser.site import Site, site
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL),
 ]

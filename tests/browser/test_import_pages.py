@@ -18,6 +18,7 @@ from tests.browser.conftest import Shop
 from tests.logins import as_role
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL),
 ]

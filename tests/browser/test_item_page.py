@@ -13,7 +13,7 @@ from tests.browser.eyes import violations
 from tests.browser.hands import SignIn, opened, ref, until
 from tests.logins import as_role
 
-pytestmark = CHECKS
+pytestmark = [*CHECKS, pytest.mark.slow]
 
 
 def found_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Item]:

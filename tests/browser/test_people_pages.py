@@ -16,7 +16,7 @@ from tests.browser import chrome, scene
 from tests.browser.eyes import PHONE, SMALL, TARGETS, THEMES, violations
 from tests.browser.site import Site, site
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL)]
 KEY = {
     "protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True,
     "automaticPresenceSimulation": True,

@@ -22,7 +22,7 @@ from tests.browser.eyes import PHONE, THEMES, violations
 from tests.browser.hands import SignIn
 from tests.logins import as_role
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.skipif(not chrome.path(), reason=chrome.INSTALL)]
 
 
 def planner(run: Run, topic: str, rounds: int = 2, careful: bool = True) -> Any:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.timeout(150)
 N = 24
 
 
+@pytest.mark.slow
 def test_f1_a_worker_killed_before_the_effect_leaves_begun_once_effects_in_doubt_and_does_the_rest(show: Show) -> None:
     show.stage.faults(before=0.3)
     made = show.perform(N)
@@ -63,6 +64,7 @@ def test_f3_whole_workers_killed_four_times_lose_nothing(show: Show) -> None:
     show.judge()
 
 
+@pytest.mark.slow
 def test_f4_a_flushed_broker_loses_nothing(show: Show) -> None:
     show.stage.faults(slow=0.1)
     made = show.propose(N)

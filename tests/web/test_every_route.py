@@ -5,6 +5,7 @@ What a page reads is not listed here: the walk hears which names a view looks fo
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from html import unescape
@@ -57,6 +58,13 @@ READ_HEADERS = (
 )  # fmt: skip
 PARTS = 6  # so that no part takes long
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+
+
+@pytest.fixture(autouse=True)
+def unlogged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line of the log would keep its request, and thousands of them all the memory there is."""
+    for name in ("django.request", "django.security"):
+        monkeypatch.setattr(logging.getLogger(name), "disabled", True)
 
 
 @pytest.fixture

