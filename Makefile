@@ -26,7 +26,7 @@ status: ## which processes run, since when, and where the desk answers
 reset: ## stops it and removes everything it kept
 	@sh .ci/venv run $(VENV) -m config.supervise reset
 
-test: venv-dev ## the suite, five minutes at most; safe beside a running demo
+test: venv-dev ## the suite, five to six minutes on two cores; safe beside a running demo
 	@$(PY) -m pytest -n $(XDIST) -m "not slow" tests
 
 test-one: venv-dev ## a part of it on a server that stays: make test-one T="tests/services -k edit"
