@@ -24,73 +24,17 @@ $$;
 -- What is past its period and stays: under which hold, or (no hold) since its case is still open.
 CREATE FUNCTION audit.prune_kept(classes text[]) RETURNS TABLE (hold uuid, entries bigint, cases bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
-    WITH old AS MATERIALIZED (
+    WITH names AS MATERIALIZED (SELECT p.* FROM audit.prunable_names(classes) p), old AS MATERIALIZED (
         SELECT e.case_id, count(*) AS entries FROM audit.event e JOIN audit.leaf l ON l.n = e.n
-            JOIN audit.retention r ON r.class = audit.retention_class(e.name)
-        WHERE r.class = ANY (classes) AND audit.may_be_pruned(e.name)
-          AND e.at < clock_timestamp() - make_interval(days => r.days)
-        GROUP BY e.case_id
-    )
-    SELECT k.hold, sum(k.entries)::bigint, count(*) FROM (
-        SELECT o.entries, audit.held(o.case_id) AS hold, audit.is_open(o.case_id) AS is_open FROM old o) k
-    WHERE k.hold IS NOT NULL OR k.is_open GROUP BY k.hold ORDER BY k.hold
+            JOIN names ON names.name = e.name
+        WHERE e.at < clock_timestamp() - make_interval(days => names.days) GROUP BY e.case_id
+    ), its AS MATERIALIZED (SELECT array_agg(o.case_id) AS cases FROM old o), kept AS (
+        SELECT h.case_id, h.hold FROM its, audit.held_among(its.cases) h
+        UNION ALL SELECT a.case_id, NULL FROM its, audit.open_among(its.cases) AS a (case_id)
+    ), first AS (SELECT DISTINCT ON (k.case_id) k.* FROM kept k ORDER BY k.case_id, k.hold)
+    SELECT f.hold, sum(o.entries)::bigint, count(*) FROM first f JOIN old o ON o.case_id = f.case_id
+    GROUP BY f.hold ORDER BY f.hold
 $$;
-
--- A case is in the state of its newest change, whether that is still here (as a run's beginning is) or pruned.
-CREATE OR REPLACE FUNCTION audit.is_open(case_of text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM audit.final_state f WHERE f.kind = split_part(case_of, ':', 1))
-       AND NOT EXISTS (
-           SELECT FROM audit.final_state f WHERE f.kind = split_part(case_of, ':', 1) AND f.state = (
-               SELECT c.state FROM (
-                   (SELECT e.change_to AS state, e.case_seq FROM audit.event e
-                    WHERE e.case_id = case_of AND e.change_to IS NOT NULL ORDER BY e.case_seq DESC LIMIT 1)
-                   UNION ALL SELECT p.state, p.case_seq FROM audit.pruned_case p
-                   WHERE p.case_id = case_of AND p.state IS NOT NULL) c
-               ORDER BY c.case_seq DESC LIMIT 1))
-$$;
-
--- As before, and it says that it was done.
-CREATE OR REPLACE FUNCTION audit.prune(ordered uuid) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
-DECLARE
-    told record;
-    then_gone record;
-    going bigint[];
-BEGIN
-    LOCK TABLE audit.hold, audit.retention IN SHARE MODE;
-    PERFORM pg_advisory_xact_lock(hashtextextended('audit words', 0));  -- no row of the search comes back meanwhile
-    SELECT * INTO told FROM audit.pruning_order(ordered);
-    IF told.below IS NULL THEN
-        RAISE EXCEPTION 'no retention.pruned event % lies under a signed checkpoint', ordered USING ERRCODE = 'AU007';
-    END IF;
-    SELECT * INTO then_gone FROM audit.pruning(told.below, told.classes);
-    IF (then_gone.gone, audit.b64(then_gone.digest)) <> (told.gone, told.digest) THEN
-        RAISE EXCEPTION 'what may go has changed since this was ordered; order it again' USING ERRCODE = 'AU007';
-    END IF;
-    IF then_gone.count = 0 THEN
-        RETURN 0;
-    END IF;
-    SELECT array_agg(p.n) INTO going FROM audit.prunable(told.below, told.classes) p;
-    INSERT INTO audit.pruned_case AS k (case_id, case_seq, leaf_hash, state, type)
-        SELECT DISTINCT ON (e.case_id) e.case_id, e.case_seq, e.leaf_hash, s.state, s.type
-        FROM unnest(going) g (n) JOIN audit.event e ON e.n = g.n, LATERAL (
-            SELECT (SELECT c.change_to FROM audit.event c WHERE c.case_id = e.case_id AND c.change_to IS NOT NULL
-                    ORDER BY c.case_seq DESC LIMIT 1) AS state,
-                   (SELECT convert_from(f.leaf, 'UTF8')::jsonb #>> '{data,type}' FROM audit.event f
-                    WHERE f.case_id = e.case_id AND f.case_seq = 1) AS type) s
-        ORDER BY e.case_id, e.case_seq DESC
-        ON CONFLICT (case_id) DO UPDATE SET case_seq = excluded.case_seq, leaf_hash = excluded.leaf_hash,
-            state = coalesce(excluded.state, k.state), type = coalesce(k.type, excluded.type)
-        WHERE k.case_seq < excluded.case_seq;
-    DELETE FROM audit.content c USING unnest(going) g (n), audit.event e WHERE e.n = g.n AND c.event_id = e.id;
-    DELETE FROM audit.search s USING unnest(going) g (n) WHERE s.n = g.n;
-    DELETE FROM audit.event e USING unnest(going) g (n) WHERE e.n = g.n;
-    SET CONSTRAINTS ALL IMMEDIATE;  -- before the head is locked, for which the sequencer would wait
-    UPDATE audit.head h SET min_index = told.below WHERE h.min_index < told.below;
-    INSERT INTO audit.carried_out (event, below, count) VALUES (ordered, told.below, then_gone.count);
-    RETURN then_gone.count;
-END $$;
 
 DO $$
 DECLARE
