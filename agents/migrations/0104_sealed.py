@@ -6,7 +6,7 @@ from agents.migrations._sql import run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agents", "0103_receipts")]
+    dependencies = [("agents", "0102_erasure")]
 
     operations = [
         migrations.SeparateDatabaseAndState(

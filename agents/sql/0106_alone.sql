@@ -23,7 +23,8 @@ BEGIN
     RETURN QUERY SELECT o.note FROM agents_receipts_of(action) o ORDER BY o.case_seq;
 END $$;
 
-CREATE OR REPLACE FUNCTION agents_decision_receipts(run uuid, fence bigint, actions uuid[])
+-- Receipts for votes, retractions and edits on actions that stand in this run's journal, in the order of each case.
+CREATE FUNCTION agents_decision_receipts(run uuid, fence bigint, actions uuid[])
 RETURNS TABLE (action uuid, note text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
@@ -38,3 +39,4 @@ BEGIN
         WHERE o.name IN ('decision.recorded', 'decision.retracted', 'action.edited')
         ORDER BY w.id, o.case_seq;
 END $$;
+REVOKE ALL ON FUNCTION agents_decision_receipts(uuid, bigint, uuid[]) FROM PUBLIC;

@@ -25,20 +25,4 @@ LANGUAGE sql IMMUTABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_
     SELECT encode(substr(wrapped, 1, 16), 'hex')::uuid
 $$;
 
--- A subject's key finds its subject once, and goes from one master key to the next as an event ordered.
-CREATE OR REPLACE FUNCTION audit.check_key() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
-BEGIN
-    IF (NEW.id, NEW.kind, NEW.public, NEW.made_at) = (OLD.id, OLD.kind, OLD.public, OLD.made_at)
-       AND OLD.kind = 'subject' AND (OLD.lookup IS NULL OR NEW.lookup = OLD.lookup)
-       AND (NEW.wrapped = OLD.wrapped OR (octet_length(NEW.wrapped) = octet_length(OLD.wrapped) AND EXISTS (
-            SELECT FROM audit.event e, LATERAL (SELECT convert_from(e.leaf, 'UTF8')::jsonb -> 'data' AS data) d
-            WHERE e.name = 'privacy.master_changed' AND d.data ->> 'state' = 'begun'
-              AND d.data ->> 'old' = audit.sealed_by(OLD.wrapped)::text
-              AND d.data ->> 'new' = audit.sealed_by(NEW.wrapped)::text))) THEN
-        RETURN NEW;
-    END IF;
-    RAISE EXCEPTION 'a key does not change' USING ERRCODE = 'AU001';
-END $$;
-
 REVOKE ALL ON FUNCTION audit.sealed_by(bytea), audit.check_key_erased(), audit.check_key() FROM PUBLIC;

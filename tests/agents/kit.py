@@ -76,6 +76,15 @@ class Crew:
         self.sync()
         return function
 
+    def aside(self, name: str, **declared: Any) -> None:
+        """One more type that says a note; written to the desk with the next agent."""
+        usual = {
+            "label": "Say", "version": 1, "template": "Say {text}", "model": Note, "risk": Risk.LOW,
+            "reversibility": Reversibility.COMPENSABLE, "queue": "support", "effect_mode": EffectMode.IDEMPOTENT,
+            "execute": self.world.execute,
+        }  # fmt: skip
+        registry.register(ActionType(name=name, **(usual | declared)))
+
     def sync(self) -> None:
         with as_role("web"):
             services.sync_registry(owner="noor")

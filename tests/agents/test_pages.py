@@ -12,8 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from agents import registry
 from agents.models import Run as Run_
 from agents.runs import Run
-from reviews.states import EffectMode, Reversibility, Risk
-from tests.agents.kit import Crew, Note
+from tests.agents.kit import Crew
 from tests.web.pages import Browser
 
 
@@ -127,13 +126,7 @@ def test_a_reviewer_sees_the_run_behind_an_item_of_their_queue_but_may_not_steer
 
 
 def test_of_a_run_that_works_for_two_queues_a_reviewer_of_one_sees_their_own_half(crew: Crew) -> None:
-    registry.register(
-        registry.ActionType(
-            name="say.aside", label="Say aside", version=1, template="Whisper {text}", model=Note, risk=Risk.LOW,
-            reversibility=Reversibility.COMPENSABLE, queue="elsewhere", effect_mode=EffectMode.IDEMPOTENT,
-            execute=crew.world.execute,
-        )
-    )  # fmt: skip
+    crew.aside("say.aside", template="Whisper {text}", queue="elsewhere")
 
     def double(run: Run) -> None:
         run.step("look", lambda: "her diagnosis")
@@ -155,13 +148,7 @@ def test_of_a_run_that_works_for_two_queues_a_reviewer_of_one_sees_their_own_hal
 
 
 def test_what_a_child_brought_back_from_another_queue_is_no_part_of_the_parent_for_a_reviewer(crew: Crew) -> None:
-    registry.register(
-        registry.ActionType(
-            name="say.aside", label="Say aside", version=1, template="Whisper {text}", model=Note, risk=Risk.LOW,
-            reversibility=Reversibility.COMPENSABLE, queue="elsewhere", effect_mode=EffectMode.IDEMPOTENT,
-            execute=crew.world.execute,
-        )
-    )  # fmt: skip
+    crew.aside("say.aside", template="Whisper {text}", queue="elsewhere")
 
     def aside(run: Run) -> dict[str, str]:
         run.propose("say.aside", {"text": "her diagnosis"})

@@ -9,16 +9,16 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from agents import registry, services
+from agents import services
 from agents.models import JournalEntry
 from agents.models import Run as Run_
 from agents.runs import Run
 from audit import receipts
 from reviews.errors import GateRefused, sqlstate
 from reviews.models import Principal
-from reviews.states import EffectMode, Reversibility, Risk
+from reviews.states import Reversibility, Risk
 from tests import build
-from tests.agents.kit import Crew, Note
+from tests.agents.kit import Crew
 from tests.logins import as_role
 
 
@@ -153,13 +153,7 @@ def test_an_agent_is_told_nothing_about_actions_that_are_not_in_its_runs_journal
 
 
 def test_an_agent_hears_of_no_first_vote_while_its_action_waits_for_the_second(crew: Crew) -> None:
-    registry.register(
-        registry.ActionType(
-            name="say.loud", label="Say loud", version=1, template="Shout {text}", model=Note, risk=Risk.CRITICAL,
-            reversibility=Reversibility.IRREVERSIBLE, queue="support", effect_mode=EffectMode.IDEMPOTENT,
-            execute=crew.world.execute,
-        )
-    )  # fmt: skip
+    crew.aside("say.loud", template="Shout {text}", risk=Risk.CRITICAL, reversibility=Reversibility.IRREVERSIBLE)
 
     def curious(run: Run) -> list[list[int]]:
         loud, heard = run.propose("say.loud", {"text": "fire"}), []
